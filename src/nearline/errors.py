@@ -1,0 +1,150 @@
+"""The one tree of errors.
+
+Each class stands for what a caller would do about it, and inherits the builtin
+exception that code written for local files or for highdicom already catches.
+A message is a sentence that names the object and the remedy. URLs in messages
+are those of `storage.url.printable`: without credentials or signatures.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessDenied",
+    "AmbiguousFrames",
+    "CacheDamaged",
+    "DecodingFailed",
+    "InvalidDicom",
+    "InvalidOption",
+    "InvalidTransform",
+    "MissingExtra",
+    "MissingFrames",
+    "NearlineError",
+    "NoPixels",
+    "NotDicom",
+    "NotFound",
+    "NotPicklable",
+    "ObjectChanged",
+    "Offline",
+    "OutsideMatrix",
+    "TooLarge",
+    "TransformMissing",
+    "TruncatedObject",
+    "Unavailable",
+    "UnknownFrame",
+    "UnsafeAfterFork",
+    "UnsupportedTransferSyntax",
+    "UnsupportedUrl",
+]
+
+
+class NearlineError(Exception):
+    """Root of everything that nearline raises on purpose."""
+
+    def __str__(self) -> str:
+        # KeyError and OSError would quote or number the sentence.
+        return str(self.args[0]) if self.args else ""
+
+
+# --- reaching the object ---------------------------------------------------
+
+
+class NotFound(NearlineError, FileNotFoundError):
+    """No object of that name."""
+
+
+class AccessDenied(NearlineError, PermissionError):
+    """The server refuses: no permission, wrong key, expired token or signature."""
+
+
+class ObjectChanged(NearlineError, OSError):
+    """The object was replaced or removed after it was opened."""
+
+
+class Unavailable(NearlineError, ConnectionError):
+    """The server could not be reached or kept failing, after all retries."""
+
+
+class Offline(Unavailable):
+    """`freshness="offline"` and the cache lacks what was asked for."""
+
+
+class UnsafeAfterFork(NearlineError, RuntimeError):
+    """A signed store was used in a process forked after its parent used one."""
+
+
+class UnsupportedUrl(NearlineError, ValueError):
+    """No storage reads such a URL or such an object."""
+
+
+class InvalidOption(NearlineError, TypeError, ValueError):
+    """An unknown or contradictory setting or storage option."""
+
+
+class MissingExtra(NearlineError, ImportError):
+    """An optional part of nearline is not installed; the message names the extra."""
+
+
+class NotPicklable(NearlineError, TypeError):
+    """The object was opened from a handle that another process cannot reopen."""
+
+
+class CacheDamaged(NearlineError, OSError):
+    """A part of the cache that a user asked for explicitly is damaged."""
+
+
+# --- what the object holds -------------------------------------------------
+
+
+class InvalidDicom(NearlineError, ValueError):
+    """The bytes contradict the DICOM standard; names the tag and byte offset."""
+
+
+class NotDicom(InvalidDicom):
+    """The object is not a DICOM file at all."""
+
+
+class TruncatedObject(InvalidDicom, EOFError):
+    """The object ends before the data that it announces."""
+
+
+class NoPixels(InvalidDicom, AttributeError):
+    """A DICOM object without an image."""
+
+
+class DecodingFailed(InvalidDicom, RuntimeError):
+    """The encoded pixels of a frame cannot be decoded."""
+
+
+class UnsupportedTransferSyntax(NearlineError, NotImplementedError, ValueError):
+    """No decoder for this encoding of pixels."""
+
+
+# --- what was asked of an image ---------------------------------------------
+
+
+class OutsideMatrix(NearlineError, ValueError, IndexError):
+    """A region reaches past the total pixel matrix."""
+
+
+class UnknownFrame(NearlineError, IndexError, ValueError):
+    """A frame number that the image does not have."""
+
+
+class AmbiguousFrames(NearlineError, RuntimeError, ValueError):
+    """Several frames lie at one place; a selector must choose among them."""
+
+
+class MissingFrames(NearlineError, RuntimeError, ValueError):
+    """A sparse image lacks frames that the request needs."""
+
+
+class InvalidTransform(NearlineError, ValueError, TypeError):
+    """The pixel transforms asked for contradict each other or the data."""
+
+
+class TransformMissing(NearlineError, RuntimeError, ValueError):
+    """A pixel transform was required that the image does not carry."""
+
+
+class TooLarge(NearlineError, MemoryError, ValueError):
+    """An array above the limit of the settings."""
