@@ -26,9 +26,7 @@ _MIB = 1 << 20
 
 def _default_immutable() -> tuple[str, ...]:
     return tuple(
-        pattern
-        for bucket in IDC_BUCKETS
-        for pattern in (f"s3://{bucket}/*", f"gs://{bucket}/*")
+        pattern for bucket in IDC_BUCKETS for pattern in (f"s3://{bucket}/*", f"gs://{bucket}/*")
     )
 
 

@@ -96,15 +96,29 @@ class Source(Protocol):
     """
 
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """For messages: no credentials, no signature."""
+        ...
+
     @property
-    def identity(self) -> str: ...
+    def identity(self) -> str:
+        """What the cache files the object under."""
+        ...
+
     @property
-    def signed(self) -> bool: ...
+    def signed(self) -> bool:
+        """Whether credentials are used."""
+        ...
+
     @property
-    def in_place(self) -> bool: ...
+    def in_place(self) -> bool:
+        """Whether the bytes are local already."""
+        ...
+
     @property
-    def concurrent(self) -> bool: ...
+    def concurrent(self) -> bool:
+        """Whether reads may overlap."""
+        ...
 
     def read(
         self,
