@@ -1,0 +1,11 @@
+"""For tests of programs that read remote objects: a server that misbehaves, a line that is slow.
+
+Nothing here reaches beyond the loopback interface, and the package itself
+never imports it.
+"""
+
+from nearline.testing.delay_proxy import DelayProxy
+from nearline.testing.range_server import RangeServer
+from nearline.testing.request_log import LoggedRequest, longest_chain, max_concurrency
+
+__all__ = ["DelayProxy", "LoggedRequest", "RangeServer", "longest_chain", "max_concurrency"]

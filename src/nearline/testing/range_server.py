@@ -1,0 +1,390 @@
+"""An HTTP/1.1 server on loopback that serves ranges, misbehaves on request and keeps a log."""
+
+from __future__ import annotations
+
+import mmap
+import socket
+import ssl
+import struct
+import threading
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, unquote
+
+from nearline.testing.exchange import Exchange, Reply, StoredObject, answer
+from nearline.testing.faults import Fault
+from nearline.testing.request_log import LoggedRequest, RequestLog, longest_chain, max_concurrency
+
+__all__ = ["RangeServer"]
+
+_PIECE = 1 << 18
+_TAIL = 1 << 12
+_LARGEST_HEAD = 1 << 16
+
+Content = bytes | bytearray | memoryview | Path
+
+
+class _Cut(Exception):
+    """The connection is to be closed now."""
+
+
+class RangeServer:
+    """Serve objects from memory or disk on 127.0.0.1, one thread per connection.
+
+    Parameters
+    ----------
+    objects : mapping of str to bytes-like or Path, optional
+        Decoded paths, each beginning with a slash, and what lies there. A path
+        may be an absolute URL: the server also answers as a forward proxy.
+    tls : ssl.SSLContext, optional
+        Serve HTTPS with this context.
+
+    Examples
+    --------
+    >>> with RangeServer({"/a.dcm": bytes(1000)}) as server:
+    ...     server.misbehave("/a.dcm", faults.unavailable(retry_after=1), requests={1, 2})
+    ...     read(server.url("/a.dcm"))
+    ...     assert len(server.chain()) == 3
+    """
+
+    def __init__(
+        self, objects: Mapping[str, Content] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
+        self._log = RequestLog()
+        self._lock = threading.Lock()
+        self._objects: dict[str, StoredObject] = {}
+        self._scripts: list[tuple[str | None, Container[int] | None, Fault]] = []
+        self._counts: Counter[str] = Counter()
+        self._connections: set[socket.socket] = set()
+        self._accepted = 0
+        self._stopping = threading.Event()
+        for path, content in (objects or {}).items():
+            self.put(path, content)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, name="range-server", daemon=True).start()
+
+    # --- what it holds ----------------------------------------------------
+
+    def put(
+        self,
+        path: str,
+        content: Content,
+        *,
+        etag: str | None = "",
+        last_modified: str | None = "",
+        generation: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store or replace an object.
+
+        Parameters
+        ----------
+        path : str
+            Decoded, beginning with a slash.
+        content : bytes-like or Path
+            A file is mapped, not copied.
+        etag, last_modified : str or None
+            As sent, quotes included. Empty: the digest of the content, and now. None: not sent.
+        generation : str, optional
+            Sent as ``x-goog-generation``; ``x-goog-if-generation-match`` is then checked.
+        headers : mapping, optional
+            Further headers of every answer.
+        """
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        stored = StoredObject.of(
+            content,
+            etag=etag,
+            last_modified=last_modified,
+            generation=generation,
+            headers=headers,
+        )
+        with self._lock:
+            self._objects[path] = stored
+
+    def remove(self, path: str) -> None:
+        """Delete an object."""
+        with self._lock:
+            del self._objects[path]
+
+    def misbehave(
+        self, path: str | None, *faults: Fault, requests: Container[int] | None = None
+    ) -> None:
+        """Answer requests with faults, in the order given and on top of earlier ones.
+
+        Parameters
+        ----------
+        path : str or None
+            Which object; None: all.
+        *faults : Fault
+            From `nearline.testing.faults`.
+        requests : container of int, optional
+            Which requests for that path, counted from 1 since the server
+            started (``{1, 3}``, ``range(1, 4)``); None: all.
+        """
+        with self._lock:
+            self._scripts.extend((path, requests, fault) for fault in faults)
+
+    def behave(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._scripts.clear()
+
+    def url(self, path: str) -> str:
+        """Return the URL of an object, percent-encoded."""
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}{quote(path)}"
+
+    # --- what it saw ------------------------------------------------------
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """The requests so far, in order of arrival."""
+        return self._log.snapshot()
+
+    @property
+    def connections(self) -> int:
+        """How many connections were ever accepted."""
+        return self._accepted
+
+    @property
+    def sent(self) -> int:
+        """Body bytes sent so far."""
+        return sum(request.sent for request in self.requests)
+
+    @property
+    def max_concurrency(self) -> int:
+        """The largest number of requests that were under way at once."""
+        return max_concurrency(self.requests)
+
+    def chain(self) -> list[LoggedRequest]:
+        """Return the longest chain of requests, each begun after the last byte of the one before.
+
+        Its length is the number of round trips.
+        """
+        return longest_chain(self.requests)
+
+    def clear_log(self) -> None:
+        """Forget the requests so far (not the counts that faults go by)."""
+        self._log.clear()
+
+    # --- life -------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop listening and cut every connection."""
+        self._stopping.set()
+        # Closing alone does not wake a thread that waits in accept.
+        _shut(self._listener)
+        self._listener.close()
+        self.drop_connections()
+
+    def drop_connections(self) -> None:
+        """Cut every open connection, as a server that restarts does."""
+        with self._lock:
+            open_now = list(self._connections)
+        for connection in open_now:
+            _shut(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"RangeServer(port={self.port}, objects={len(self._objects)})"
+
+    # --- connections ------------------------------------------------------
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._accepted += 1
+            threading.Thread(
+                target=self._serve, args=(connection,), name="range-server", daemon=True
+            ).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._connections.add(connection)
+        plain = connection
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            waiting = b""
+            while not self._stopping.is_set():
+                kept = self._serve_one(connection, waiting)
+                if kept is None:
+                    break
+                waiting = kept
+        except (OSError, _Cut):
+            pass
+        finally:
+            with self._lock:
+                self._connections.discard(plain)
+            _shut(connection)
+            connection.close()
+
+    def _serve_one(self, connection: socket.socket, waiting: bytes) -> bytes | None:
+        """Serve one request; return what was read beyond it, None at the end of the connection."""
+        if not waiting:
+            waiting = connection.recv(_LARGEST_HEAD)
+        arrived = monotonic()
+        while b"\r\n\r\n" not in waiting:
+            more = connection.recv(_LARGEST_HEAD) if len(waiting) <= _LARGEST_HEAD else b""
+            if not more:
+                return None
+            waiting += more
+        head, _, waiting = waiting.partition(b"\r\n\r\n")
+        method, target, headers = _parse_head(head)
+        unread = int(headers.get("content-length", "0")) - len(waiting)
+        while unread > 0:
+            unread -= len(connection.recv(min(unread, _PIECE)))
+            waiting = b""
+        path = unquote(target.partition("?")[0])
+        logged = self._log.begin(method, target, path, headers, arrived)
+        try:
+            exchange = self._exchange(method, target, path, headers)
+            logged.status = exchange.reply.status
+            self._send(connection, exchange, logged)
+        finally:
+            self._log.end(logged)
+        return None if headers.get("connection", "").lower() == "close" else waiting
+
+    def _exchange(self, method: str, target: str, path: str, headers: dict[str, str]) -> Exchange:
+        with self._lock:
+            stored = self._objects.get(path)
+            if stored is None and "://" in path:
+                stored = self._objects.get("/" + path.split("/", 3)[3])
+            self._counts[path] += 1
+            number = self._counts[path]
+            faults = [
+                fault
+                for where, numbers, fault in self._scripts
+                if where in (None, path) and (numbers is None or number in numbers)
+            ]
+        # Faults change the headers that are answered, never those that are logged.
+        exchange = Exchange(number, method, target, path, dict(headers), stored)
+        for fault in faults:
+            fault.before(exchange)
+        exchange.reply = answer(exchange)
+        for fault in faults:
+            fault.after(exchange)
+        return exchange
+
+    # --- answers ----------------------------------------------------------
+
+    def _send(self, connection: socket.socket, exchange: Exchange, logged: LoggedRequest) -> None:
+        reply = exchange.reply
+        if reply.delay_s:
+            self._pause(reply.delay_s)
+        head = _format_head(reply)
+        body = reply.body
+        if exchange.method == "HEAD" or reply.status in (204, 304):
+            body = memoryview(b"")
+        logged.first_byte = monotonic()
+        if len(body) <= _PIECE and not reply.paced:
+            self._send_at_once(connection, head, body, logged)
+            return
+        connection.sendall(head)
+        stops = {n for n in (reply.cut_at, reply.stall_at) if n is not None}
+        for start, stop in _pieces(len(body), stops, reply.rate):
+            if start == reply.cut_at:
+                self._cut(connection, reset=reply.reset)
+            if start == reply.stall_at:
+                self._pause(reply.stall_s)
+            if stop == len(body):
+                # Before it leaves: what its arrival causes must not seem to precede it.
+                logged.last_byte = monotonic()
+            piece = body[start:stop]
+            connection.sendall(_chunk(piece) if reply.chunked else piece)
+            logged.sent = stop
+            if reply.rate is not None:
+                self._pause(len(piece) / reply.rate)
+        if reply.cut_at is not None and reply.cut_at >= len(body):
+            self._cut(connection, reset=reply.reset)
+        if reply.chunked:
+            connection.sendall(b"0\r\n\r\n")
+
+    def _send_at_once(
+        self, connection: socket.socket, head: bytes, body: memoryview, logged: LoggedRequest
+    ) -> None:
+        split = max(len(body) - _TAIL, 0)
+        if split > 2 * _TAIL:
+            connection.sendall(b"".join((head, body[:split])))
+            head, body = b"", body[split:]
+        logged.last_byte = monotonic()
+        connection.sendall(b"".join((head, body)))
+        logged.sent += len(body) + (split if not head else 0)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise _Cut
+
+    def _cut(self, connection: socket.socket, *, reset: bool) -> None:
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        raise _Cut
+
+
+def _parse_head(head: bytes) -> tuple[str, str, dict[str, str]]:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return method, target, headers
+
+
+def _format_head(reply: Reply) -> bytes:
+    try:
+        phrase = HTTPStatus(reply.status).phrase
+    except ValueError:
+        phrase = "Unnamed"
+    lines = [f"HTTP/1.1 {reply.status} {phrase}"]
+    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+    if reply.chunked:
+        lines.append("Transfer-Encoding: chunked")
+    elif reply.status not in (204, 304):
+        length = len(reply.body) if reply.announced is None else reply.announced
+        lines.append(f"Content-Length: {length}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _chunk(piece: memoryview) -> bytes:
+    return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
+
+
+def _pieces(length: int, stops: set[int], rate: float | None) -> Iterable[tuple[int, int]]:
+    """Cut a body into pieces that end at every stop, and come often enough to seem steady."""
+    step = _PIECE if rate is None else max(1, min(_PIECE, int(rate / 20)))
+    edges = {0, length, max(length - _TAIL, 0), *range(0, length, step)}
+    edges |= {stop for stop in stops if stop < length}
+    ordered = sorted(edges)
+    return pairwise(ordered)
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
