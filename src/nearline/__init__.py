@@ -1,2 +1,124 @@
-"""nearline."""
+"""Remote medical images, used as if they were local files.
+
+>>> import nearline as nl
+>>> im = nl.imread("s3://bucket/slide.dcm")
+>>> region = im.pixels[15000:15512, 17000:17512]
+
+`import nearline as hd` is the whole migration from highdicom: names, keywords,
+index bases and results of what is here follow it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Imported at once: these functions have the names of their modules, and the first import of
+# such a module would put it in the place of the function.
+from nearline.settings import settings
+from nearline.traffic import traffic
+
+if TYPE_CHECKING:
+    from nearline import ann, errors, pm, seg, sr
+    from nearline.errors import (
+        AccessDenied,
+        AmbiguousFrames,
+        CacheDamaged,
+        DecodingFailed,
+        InvalidDicom,
+        InvalidOption,
+        InvalidTransform,
+        MissingExtra,
+        MissingFrames,
+        NearlineError,
+        NoPixels,
+        NotDicom,
+        NotFound,
+        NotPicklable,
+        ObjectChanged,
+        Offline,
+        OutsideMatrix,
+        TooLarge,
+        TransformMissing,
+        TruncatedObject,
+        Unavailable,
+        UnknownFrame,
+        UnsafeAfterFork,
+        UnsupportedTransferSyntax,
+        UnsupportedUrl,
+    )
+    from nearline.fetch.file import RemoteFile
+    from nearline.image.image import Image
+    from nearline.image.imread import imread
+    from nearline.opening import open  # noqa: A004
+    from nearline.settings import Settings
+    from nearline.traffic import Traffic
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "AccessDenied",
+    "AmbiguousFrames",
+    "CacheDamaged",
+    "DecodingFailed",
+    "Image",
+    "InvalidDicom",
+    "InvalidOption",
+    "InvalidTransform",
+    "MissingExtra",
+    "MissingFrames",
+    "NearlineError",
+    "NoPixels",
+    "NotDicom",
+    "NotFound",
+    "NotPicklable",
+    "ObjectChanged",
+    "Offline",
+    "OutsideMatrix",
+    "RemoteFile",
+    "Settings",
+    "TooLarge",
+    "Traffic",
+    "TransformMissing",
+    "TruncatedObject",
+    "Unavailable",
+    "UnknownFrame",
+    "UnsafeAfterFork",
+    "UnsupportedTransferSyntax",
+    "UnsupportedUrl",
+    "ann",
+    "errors",
+    "imread",
+    "open",
+    "pm",
+    "seg",
+    "settings",
+    "sr",
+    "traffic",
+]
+
+_MODULES = frozenset({"ann", "errors", "pm", "seg", "sr"})
+
+_HOMES = {
+    "Image": "nearline.image.image",
+    "RemoteFile": "nearline.fetch.file",
+    "Settings": "nearline.settings",
+    "Traffic": "nearline.traffic",
+    "imread": "nearline.image.imread",
+    "open": "nearline.opening",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562): pydicom and NumPy load only then."""
+    if name in _MODULES:
+        return import_module(f"nearline.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module 'nearline' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "nearline.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__"})

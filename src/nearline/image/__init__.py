@@ -1,0 +1,1 @@
+"""Images: frames and tiles into arrays."""
