@@ -8,6 +8,11 @@ are those of `storage.url.printable`: without credentials or signatures.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nearline.provenance import Validator
+
 __all__ = [
     "AccessDenied",
     "AmbiguousFrames",
@@ -57,7 +62,19 @@ class AccessDenied(NearlineError, PermissionError):
 
 
 class ObjectChanged(NearlineError, OSError):
-    """The object was replaced or removed after it was opened."""
+    """The object was replaced or removed after it was opened.
+
+    Parameters
+    ----------
+    message : str
+        A sentence that names the object.
+    current : Validator or None
+        The version that the server has now, as far as it told.
+    """
+
+    def __init__(self, message: str = "", *, current: Validator | None = None) -> None:
+        super().__init__(message)
+        self.current = current
 
 
 class Unavailable(NearlineError, ConnectionError):
