@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import struct
@@ -12,6 +11,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
 
 from nearline.testing.slides.dual_tiff import directories, preamble
 from nearline.testing.slides.header import Place, header
@@ -158,6 +160,16 @@ def _fragments(frame: bytes, recipe: Recipe) -> list[bytes]:
     return pieces
 
 
+def _encoded_header(ds: Dataset) -> bytes:
+    """Return preamble, file meta information and dataset; pydicom's way to save refuses JPEG XL."""
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = False, True
+    buffer.write(bytes(128) + b"DICM")
+    write_file_meta_info(buffer, ds.file_meta)
+    write_dataset(buffer, ds)
+    return buffer.getvalue()
+
+
 def _write_native(file: BinaryIO, pool: _Pool, places: list[Place]) -> None:
     recipe = pool.recipe
     length = sum(len(pool.encoded(place)) for place in places)
@@ -235,9 +247,7 @@ def write_slide(
         elif recipe.offset_table == "basic":
             table = starts.astype("<u4").tobytes()
 
-    buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
-    head = buffer.getvalue()
+    head = _encoded_header(ds)
     value = len(head) + 12
     if recipe.codec != "native":
         offsets += value + 8 + len(table)

@@ -14,14 +14,26 @@ __all__ = ["encode_tile"]
 
 _LOSSY_J2K_LEVEL = 36  # PSNR in dB
 
+_START_OF_FRAME, _START_OF_SCAN, _APPLICATION = 0xC0, 0xDA, range(0xE0, 0xF0)  # JPEG markers
+
 
 def _without_app_markers(jpeg: bytes) -> bytes:
-    """Drop the APPn segments, which lie between the start of image and the tables."""
-    kept, at = bytearray(jpeg[:2]), 2
-    while jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
+    """Drop the APPn segments and number the components 1, 2, 3.
+
+    Nothing in the result tells RGB from YCbCr.
+    """
+    kept, at, marker = bytearray(jpeg[:2]), 2, 0
+    while marker != _START_OF_SCAN:
+        marker = jpeg[at + 1]
         length = 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-        if not 0xE0 <= jpeg[at + 1] <= 0xEF:
-            kept += jpeg[at : at + length]
+        segment = bytearray(jpeg[at : at + length])
+        if marker == _START_OF_FRAME:
+            segment[10::3] = bytes(range(1, segment[9] + 1))
+        elif marker == _START_OF_SCAN:
+            count = segment[4]
+            segment[5 : 5 + 2 * count : 2] = bytes(range(1, count + 1))
+        if marker not in _APPLICATION:
+            kept += segment
         at += length
     return bytes(kept) + jpeg[at:]
 

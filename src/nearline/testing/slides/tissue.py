@@ -74,5 +74,6 @@ def tissue(rows: int, columns: int, *, seed: int = 0) -> NDArray[np.uint8]:
     haematoxylin = nuclei * (0.85 + 0.15 * fibres) + 0.06 * stroma
     density = eosin[..., None] * _EOSIN + haematoxylin[..., None] * _HAEMATOXYLIN
     density += 0.02 + (0.03 * grain * (0.15 + stroma))[..., None]
-    light = 245 * np.power(np.float32(10), -np.clip(density, 0, None))
-    return np.clip(light + 0.5, 0, 255).astype(np.uint8)
+    light: NDArray[np.float32] = 245 * np.exp(-np.log(np.float32(10)) * np.clip(density, 0, None))
+    picture: NDArray[np.uint8] = np.clip(light + 0.5, 0, 255).astype(np.uint8)
+    return picture
