@@ -1,0 +1,55 @@
+"""What holds for every test: no settings from outside, no cache in the home folder."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from servers.fixtures import gcs_emulator, moto_auth, moto_server, nginx, radosgw
+
+__all__ = ["gcs_emulator", "moto_auth", "moto_server", "nginx", "radosgw"]
+
+# gcsfs asks a service that the emulator lacks, and waits a minute for it, unless told otherwise.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+_SERVERS = frozenset(__all__)
+
+_FOREIGN = (
+    "NEARLINE_",
+    "AWS_",
+    "GOOGLE_",
+    "GCS_",
+    "AZURE_",
+    "FSSPEC_",
+    "STORAGE_EMULATOR_HOST",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need servers; those of the heavy one share a worker."""
+    for item in items:
+        needed = _SERVERS.intersection(getattr(item, "fixturenames", ()))
+        if needed:
+            item.add_marker("servers")
+        if "radosgw" in needed:
+            item.add_marker(pytest.mark.xdist_group("radosgw"))
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Give each test an empty home, its own cache folder and no credentials."""
+    for name in list(os.environ):
+        if name.upper().startswith(_FOREIGN):
+            monkeypatch.delenv(name)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    # No machine that runs tests shall be asked for credentials.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
