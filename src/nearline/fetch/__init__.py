@@ -1,0 +1,1 @@
+"""Movement: plans of requests, the engine that carries them out, and open objects."""

@@ -1,0 +1,202 @@
+"""One caller's ranges, from the cache and from what is under way, handed over as they land."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Generator, Iterator, Sequence
+from queue import SimpleQueue
+
+from nearline.fetch.engine import Lane, engine
+from nearline.fetch.events import Carrier, Data, Event, Failed, Settled
+from nearline.fetch.launch import Launch, launch, let_go
+from nearline.fetch.request import copy_error
+from nearline.fetch.under_way import Part
+from nearline.fetch.version import ObjectVersion
+from nearline.ranges import ByteRange, subtract
+
+__all__ = ["Ahead", "collect"]
+
+
+def collect(
+    version: ObjectVersion, ranges: Sequence[ByteRange], *, cache: bool = True
+) -> Iterator[tuple[int, memoryview]]:
+    """Yield the index and the bytes of each range, in the order in which they are there.
+
+    Every range lies in the object and holds at least a byte. Closing the
+    generator gives up what is still under way.
+    """
+    if version.in_place:
+        for index, span in enumerate(ranges):
+            yield index, version.read_in_place(span)
+        return
+    batch = _Batch(version, ranges, cache=cache)
+    try:
+        while batch.pending:
+            yield from batch.round()
+        batch.wait_until_kept()
+    finally:
+        batch.give_up()
+
+
+class Ahead:
+    """Bytes fetched before anybody asks, ready to be joined until `release`.
+
+    Parameters
+    ----------
+    version : ObjectVersion
+    ranges : sequence of ByteRange
+    cache : bool
+        Whether they are kept.
+    foreground : bool
+        Whether somebody will wait for them next.
+    """
+
+    def __init__(
+        self,
+        version: ObjectVersion,
+        ranges: Sequence[ByteRange],
+        *,
+        cache: bool = True,
+        foreground: bool = False,
+    ) -> None:
+        self._started = Launch()
+        if version.in_place or version.under_way.ignores_ranges or not ranges:
+            return
+        span = ByteRange(min(r.start for r in ranges), max(r.stop for r in ranges))
+        missing = [(part, 0) for part in subtract(ranges, version.held(span))]
+        if missing:
+            lane = Lane(version.settings, foreground=foreground)
+            events: SimpleQueue[Event] = SimpleQueue()
+            self._started = launch(
+                version, missing, lane=lane, events=events, cache=cache, deliver=False
+            )
+
+    def release(self) -> None:
+        """Give up what has not landed, and let go of what has."""
+        let_go(self._started)
+
+
+class _Batch:
+    def __init__(self, version: ObjectVersion, ranges: Sequence[ByteRange], *, cache: bool) -> None:
+        self.pending = dict.fromkeys(range(len(ranges)))
+        self._version = version
+        self._ranges = ranges
+        self._cache = cache
+        self._lane = Lane(version.settings)
+        self._engine = engine()
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._started = Launch()
+        self._unsettled: set[Carrier] = set()
+        self._partial: dict[int, tuple[bytearray, list[ByteRange]]] = {}
+        self._patient = True
+
+    def round(self) -> Iterator[tuple[int, memoryview]]:
+        """Take what the cache holds, then what can be fetched now."""
+        missing = yield from self._from_cache()
+        if not missing:
+            return
+        self._started = launch(
+            self._version,
+            missing,
+            lane=self._lane,
+            events=self._events,
+            cache=self._cache,
+            patient=self._patient,
+        )
+        self._unsettled |= self._started.own
+        while self._started.due:
+            if engine() is not self._engine:
+                # This is a forked child: its parent's workers bring nothing here.
+                self._start_anew()
+                return
+            yield from self._take(self._events.get())
+        claim, self._started.claim = self._started.claim, None
+        if claim is not None:
+            try:
+                self._patient = claim.claim.wait_others(self._version.settings.timeout)
+            finally:
+                claim.release()
+
+    def wait_until_kept(self) -> None:
+        """Wait until the cache has what was fetched, so that no process fetches it again."""
+        while self._unsettled and engine() is self._engine:
+            event = self._events.get()
+            if isinstance(event, Settled):
+                self._unsettled.discard(event.carrier)
+
+    def give_up(self) -> None:
+        """Let go of everything."""
+        if engine() is self._engine:
+            let_go(self._started)
+
+    def _from_cache(self) -> Generator[tuple[int, memoryview], None, list[Part]]:
+        missing: list[Part] = []
+        ranges = self._ranges
+        span = ByteRange(
+            min(ranges[i].start for i in self.pending), max(ranges[i].stop for i in self.pending)
+        )
+        held = self._version.held(span)
+        starts = [one.start for one in held]
+        for index in list(self.pending):
+            filled = self._partial[index][1] if index in self._partial else ()
+            for part in subtract([ranges[index]], filled):
+                position = part.start
+                for hole in held[max(bisect_right(starts, part.start) - 1, 0) :]:
+                    if hole.start >= part.stop:
+                        break
+                    one = ByteRange(max(hole.start, position), min(hole.stop, part.stop))
+                    if one.length <= 0:
+                        continue
+                    view = self._version.get(one)
+                    if view is None:
+                        continue
+                    if position < one.start:
+                        missing.append((ByteRange(position, one.start), index))
+                    position = one.stop
+                    yield from self._place(index, one.start, view)
+                if position < part.stop:
+                    missing.append((ByteRange(position, part.stop), index))
+        return missing
+
+    def _take(self, event: Event) -> Iterator[tuple[int, memoryview]]:
+        carrier = event.carrier
+        due = self._started.due
+        if isinstance(event, Data):
+            due[carrier] -= len(event.view)
+            if not due[carrier]:
+                del due[carrier]
+                with self._engine.lock:
+                    interrupted = carrier.drop()
+                if interrupted:
+                    carrier.interrupt()
+            yield from self._place(event.slot, event.start, event.view)
+        elif isinstance(event, Settled):
+            self._unsettled.discard(carrier)
+        elif carrier in due:
+            del due[carrier]
+            with self._engine.lock:
+                carrier.holders -= 1
+            if isinstance(event, Failed):
+                raise copy_error(event.error) from None
+
+    def _place(self, index: int, start: int, view: memoryview) -> Iterator[tuple[int, memoryview]]:
+        whole = self._ranges[index]
+        if len(view) == whole.length:
+            del self.pending[index]
+            yield index, view
+            return
+        if index not in self._partial:
+            self._partial[index] = (bytearray(whole.length), [])
+        buffer, filled = self._partial[index]
+        buffer[start - whole.start : start - whole.start + len(view)] = view
+        filled.append(ByteRange(start, start + len(view)))
+        if not subtract([whole], filled):
+            del self.pending[index], self._partial[index]
+            yield index, memoryview(buffer).toreadonly()
+
+    def _start_anew(self) -> None:
+        self._engine = engine()
+        self._lane = Lane(self._version.settings)
+        self._events = SimpleQueue()
+        self._started = Launch()
+        self._unsettled = set()

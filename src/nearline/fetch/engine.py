@@ -1,0 +1,237 @@
+"""The one pool of the process that requests run on, bounded in number and in bytes.
+
+Work comes in lanes, one for each caller that waits. Lanes take turns; those of
+callers go before read-ahead. Jobs never wait inside a worker for other jobs or
+for a retry: they come back later.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Protocol
+
+from nearline.settings import Settings
+
+__all__ = ["Engine", "Gate", "Job", "Lane", "engine"]
+
+_IDLE_S = 20.0
+
+
+class Gate:
+    """At most one job at a time, for sources that cannot be read concurrently."""
+
+    __slots__ = ("busy",)
+
+    def __init__(self) -> None:
+        self.busy = False
+
+
+class Job(Protocol):
+    """What the engine runs."""
+
+    lane: Lane
+    gate: Gate | None
+    weight: int
+    """Bytes that it will hold until they are handed on."""
+    charged: int
+    """Bytes that count as held now; set by the engine."""
+    cancelled: bool
+    running: bool
+    """Whether a worker has it now; set by the engine."""
+
+    def run(self) -> None:
+        """Do the work, in a worker. Never raises; asks for a later turn by `Engine.later`."""
+        ...
+
+
+class Lane:
+    """The jobs of one caller, in order.
+
+    Parameters
+    ----------
+    settings : Settings
+        Their caps hold for the jobs of this lane, counted over the process.
+    foreground : bool
+        Whether somebody waits already.
+    """
+
+    def __init__(self, settings: Settings, *, foreground: bool = True) -> None:
+        self.settings = settings
+        self.foreground = foreground
+        self.jobs: deque[Job] = deque()
+        self.bytes_held = 0
+
+
+class Engine:
+    """Run jobs on daemon threads that start when needed and end when idle.
+
+    Attributes
+    ----------
+    lock : threading.Lock
+        Guards everything that callers and workers share, lanes and jobs included.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.bytes_held = 0
+        self._work = threading.Condition(self.lock)
+        self._lanes: deque[Lane] = deque()
+        self._later: list[tuple[float, int, Job]] = []
+        self._number = count()
+        self._running = 0
+        self._idle = 0
+        self._threads = 0
+
+    def submit(self, jobs: Iterable[Job]) -> None:
+        """Queue jobs, each in its own lane."""
+        with self.lock:
+            added = 0
+            cap = 0
+            for job in jobs:
+                self._enqueue(job)
+                cap = max(cap, job.lane.settings.max_requests)
+                added += 1
+            self._work.notify(added)
+            starting = max(min(added - self._idle, cap - self._threads), 0)
+            self._threads += starting
+        for _ in range(starting):
+            self._start()
+
+    def later(self, job: Job, delay_s: float) -> None:
+        """Give a job that is running another turn, `delay_s` seconds from now."""
+        with self.lock:
+            heappush(self._later, (time.monotonic() + delay_s, next(self._number), job))
+            self._work.notify()
+
+    def promote(self, job: Job, lane: Lane) -> None:
+        """Move a job that may still be queued into the lane of a caller. The lock is held."""
+        if job.lane.foreground or not lane.foreground:
+            return
+        try:
+            job.lane.jobs.remove(job)
+        except ValueError:
+            return
+        job.lane = lane
+        self._enqueue(job)
+        self._work.notify()
+
+    def release(self, job: Job) -> None:
+        """Count the bytes of a job as handed on. The lock is held."""
+        self.bytes_held -= job.charged
+        job.lane.bytes_held -= job.charged
+        job.charged = 0
+        if self._idle:
+            self._work.notify()
+
+    def _enqueue(self, job: Job) -> None:
+        lane = job.lane
+        if not lane.jobs and lane not in self._lanes:
+            self._lanes.append(lane)
+        lane.jobs.append(job)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._serve, name="nearline-fetch", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            with self.lock:
+                job = self._wait_for_job()
+                if job is None:
+                    self._threads -= 1
+                    return
+            try:
+                job.run()
+            finally:
+                with self.lock:
+                    self._running -= 1
+                    job.running = False
+                    if job.gate is not None:
+                        job.gate.busy = False
+                    if self._idle:
+                        self._work.notify()
+            # A job holds buffers, which must not live as long as an idle thread.
+            del job
+
+    def _wait_for_job(self) -> Job | None:
+        while True:
+            job = self._next_job()
+            if job is not None:
+                self._running += 1
+                job.running = True
+                if job.gate is not None:
+                    job.gate.busy = True
+                return job
+            patience = _IDLE_S
+            if self._later:
+                patience = min(max(self._later[0][0] - time.monotonic(), 0.0), _IDLE_S)
+            self._idle += 1
+            woken = self._work.wait(patience)
+            self._idle -= 1
+            if not woken and patience == _IDLE_S:
+                # Something may wait for its bytes to be handed on: the last one stays for it.
+                if (self._lanes or self._later) and self._threads == 1:
+                    continue
+                return None
+
+    def _next_job(self) -> Job | None:
+        """Take the first job that the caps allow. The lock is held."""
+        while self._later and (
+            self._later[0][2].cancelled or self._later[0][0] <= time.monotonic()
+        ):
+            if self._later[0][2].cancelled:
+                heappop(self._later)
+                continue
+            job = self._later[0][2]
+            if not self._may_run(job):
+                break
+            heappop(self._later)
+            return job
+        for foreground in (True, False):
+            for _ in range(len(self._lanes)):
+                lane = self._lanes[0]
+                while lane.jobs and lane.jobs[0].cancelled:
+                    lane.jobs.popleft()
+                if not lane.jobs:
+                    self._lanes.popleft()
+                    continue
+                self._lanes.rotate(-1)
+                if lane.foreground is foreground and self._has_room(lane.jobs[0]):
+                    job = lane.jobs.popleft()
+                    job.charged = job.weight
+                    self.bytes_held += job.charged
+                    lane.bytes_held += job.charged
+                    return job
+        return None
+
+    def _may_run(self, job: Job) -> bool:
+        return self._running < job.lane.settings.max_requests and not (job.gate and job.gate.busy)
+
+    def _has_room(self, job: Job) -> bool:
+        # A caller that holds nothing may always go on: whoever holds the rest may be
+        # the same thread, which consumes one stream while another is suspended.
+        fits = self.bytes_held + job.weight <= job.lane.settings.max_bytes_in_flight
+        return self._may_run(job) and (fits or job.lane.bytes_held == 0)
+
+
+_engine = Engine()
+
+
+def engine() -> Engine:
+    """Return the engine of this process; a forked child has its own."""
+    return _engine
+
+
+def _after_fork() -> None:
+    # The child has none of the threads, and the lock may have been held at the fork.
+    global _engine
+    _engine = Engine()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,259 @@
+"""The first read of an object: its size and version come with its first bytes, without a HEAD."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+
+from nearline.errors import Unavailable
+from nearline.fetch.engine import Gate, Lane, engine
+from nearline.fetch.pin import Pin, Verdict
+from nearline.fetch.request import Request, changed, copy_error
+from nearline.fetch.retry import Retries
+from nearline.provenance import Validator
+from nearline.ranges import ByteRange
+from nearline.settings import Settings
+from nearline.storage.source import Answer, Buffer, Source, Transient
+from nearline.traffic import count
+
+__all__ = ["First", "first_read", "read_unsized", "revalidate"]
+
+_KIB = 1 << 10
+
+FIRST_RANGES = (
+    ByteRange(0, 128 * _KIB),
+    ByteRange(128 * _KIB, 192 * _KIB),
+    ByteRange(192 * _KIB, 256 * _KIB),
+)
+"""Side by side, so that the connections of the second round trip are open by then."""
+
+_BEYOND = ByteRange(1 << 50, (1 << 50) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What the first read brought.
+
+    Attributes
+    ----------
+    pin : Pin
+        The version, and what the answers showed of it.
+    checked : float
+        When the server vouched for it, seconds since the epoch.
+    unchanged : bool
+        It is the version that was known.
+    pieces : tuple of (int, memoryview)
+        Offsets and bytes of that version.
+    whole : Answer or None
+        The unread answer of a server that ignores ranges.
+    version_id : str or None
+    notes : tuple of str
+    """
+
+    pin: Pin
+    checked: float
+    unchanged: bool = False
+    pieces: tuple[tuple[int, memoryview], ...] = ()
+    whole: Answer | None = None
+    version_id: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def resumed(cls, known: Validator, checked: float) -> First:
+        """Return a known version that needs no request."""
+        return cls(Pin(known, opened=checked or None), checked, unchanged=True)
+
+    def completed(self, content: memoryview) -> First:
+        """Return the same once an object of unknown size has been read to its end."""
+        validator = replace(self.pin.validator, size=len(content))
+        return replace(self, pin=Pin(validator), whole=None, pieces=((0, content),))
+
+
+def first_read(source: Source, settings: Settings) -> First:
+    """Read the beginning of an object of which nothing is known.
+
+    Raises
+    ------
+    NotFound, AccessDenied, Unavailable
+        As the server says.
+    """
+    ranges: Sequence[ByteRange] = FIRST_RANGES
+    if not source.concurrent or source.in_place:
+        ranges = [ByteRange(0, FIRST_RANGES[-1].stop)]
+    return _combine(source, settings, _run(source, settings, ranges))
+
+
+def revalidate(source: Source, settings: Settings, known: Validator) -> First:
+    """Ask, in one conditional request, whether an object is still the version known.
+
+    Unchanged costs no body; a changed object brings its beginning at once.
+    """
+    (part,) = _run(source, settings, FIRST_RANGES[:1], unless=known)
+    answer = part.answer
+    if answer is None:
+        raise part.raised()
+    if answer.kind != "unchanged" and not known.same_version(answer.validator):
+        return _combine(source, settings, [part])
+    count("revalidations")
+    first = First(Pin(known), time.time(), unchanged=True, notes=answer.notes)
+    first = replace(first, version_id=answer.version_id)
+    if answer.kind == "whole":
+        return replace(first, whole=answer)
+    return replace(first, pieces=part.pieces())
+
+
+class _Part(Request):
+    """One of the first ranges."""
+
+    def __init__(
+        self,
+        source: Source,
+        span: ByteRange,
+        *,
+        lane: Lane,
+        over: SimpleQueue[_Part],
+        unless: Validator | None,
+        gate: Gate | None,
+    ) -> None:
+        super().__init__(source, *span, lane=lane, unless=unless, gate=gate)
+        self.answer: Answer | None = None
+        self.error: BaseException | None = None
+        self._over = over
+        self._body = bytearray()
+
+    def take(self, answer: Answer) -> bool:
+        """Remember what was said; only a range is read here."""
+        if self.answer is None:
+            self.answer = answer
+            if answer.kind == "partial" and answer.validator.size is not None:
+                # What follows a break must belong to what came before it.
+                self.pin = Pin(answer.validator)
+                self._unless = None
+        if answer.kind == "partial":
+            return True
+        if answer.kind == "whole":
+            self.answer = self._answer
+            self._answer = None
+        self._over.put(self)
+        return False
+
+    def land(self, chunk: Buffer) -> None:
+        """Collect the body."""
+        self._body += chunk
+        self.position += len(chunk)
+
+    def landed(self) -> None:
+        """Tell the caller."""
+        self._over.put(self)
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the caller."""
+        self.answer = None
+        self.error = error
+        self._over.put(self)
+
+    def pieces(self) -> tuple[tuple[int, memoryview], ...]:
+        """Return what landed."""
+        return ((self.start, memoryview(bytes(self._body))),) if self._body else ()
+
+    def raised(self) -> BaseException:
+        """Return the error for the caller to raise."""
+        return copy_error(self.error or Unavailable(f"{self.source.url} gave no answer."))
+
+
+def _run(
+    source: Source,
+    settings: Settings,
+    ranges: Sequence[ByteRange],
+    *,
+    unless: Validator | None = None,
+) -> list[_Part]:
+    """Send requests side by side and wait until each is over."""
+    lane = Lane(settings)
+    over: SimpleQueue[_Part] = SimpleQueue()
+    gate = None if source.concurrent else Gate()
+    parts = [_Part(source, span, lane=lane, over=over, unless=unless, gate=gate) for span in ranges]
+    waiting = set(parts)
+    try:
+        engine().submit(parts)
+        while waiting:
+            part = over.get()
+            waiting.discard(part)
+            if part is parts[0] and part.answer is None:
+                # Without its beginning an object is of no use.
+                raise part.raised()
+            if part.answer is not None and part.answer.kind == "whole":
+                parts = [part]
+                break
+    finally:
+        with engine().lock:
+            for part in waiting:
+                part.cancelled = True
+            for part in (*parts, *waiting):
+                engine().release(part)
+        for part in waiting:
+            part.interrupt()
+    return parts
+
+
+def _combine(source: Source, settings: Settings, parts: list[_Part]) -> First:
+    """Judge the answers against that to the first range, and keep what belongs to it."""
+    answer = parts[0].answer
+    if answer is None:
+        raise parts[0].raised()
+    now = time.time()
+    first = First(Pin(answer.validator), now)
+    first = replace(first, version_id=answer.version_id, notes=answer.notes)
+    if answer.kind == "whole":
+        return replace(first, whole=answer)
+    if answer.validator.size is None:
+        validator = replace(answer.validator, size=_ask_size(source, settings))
+        first = replace(first, pin=Pin(validator))
+    others = [part for part in parts[1:] if part.answer is not None]
+    verdicts = {}
+    # Twice: a balancer shows itself only when all its ETags have been seen.
+    for _ in range(2):
+        for part in others:
+            if part.answer is not None:
+                empty = part.answer.stop == part.answer.start
+                verdicts[part] = first.pin.observe(part.answer.validator, empty=empty)
+    same = [parts[0], *(part for part in others if verdicts[part] is Verdict.SAME)]
+    pieces = tuple(piece for part in same for piece in part.pieces())
+    return replace(first, pieces=pieces)
+
+
+def _ask_size(source: Source, settings: Settings) -> int:
+    (part,) = _run(source, settings, [_BEYOND])
+    size = part.answer.validator.size if part.answer is not None else None
+    if size is None:
+        raise Unavailable(
+            f"{source.url}: the server does not tell how large the object is. Download it first."
+        )
+    return size
+
+
+def read_unsized(source: Source, settings: Settings, answer: Answer) -> memoryview:
+    """Read an object whose size shows only at its end, beginning with an answer to it."""
+    retries = Retries(settings.retries)
+    held = answer.validator
+    while True:
+        content = bytearray()
+        try:
+            for chunk in answer.chunks:
+                count("bytes", len(chunk))
+                content += chunk
+            return memoryview(content).toreadonly()
+        except Transient as fault:
+            delay_s = retries.delay_s(fault, 0)
+            if delay_s is None:
+                raise Unavailable(str(fault)) from None
+        finally:
+            answer.close()
+        time.sleep(delay_s)
+        count("retries")
+        count("requests")
+        answer = source.read(0, None, timeout=settings.timeout)
+        if held.pins and not held.same_version(answer.validator):
+            raise changed(source, held, answer.validator)

@@ -1,0 +1,175 @@
+"""Requests under way for one version of an object, shared by all who ask for their bytes."""
+
+from __future__ import annotations
+
+from bisect import insort
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from nearline.fetch.engine import Lane, engine
+from nearline.fetch.events import Data, Event, Failed, Replan, Settled, Sink
+from nearline.fetch.plan import PlannedRequest
+from nearline.fetch.request import Request
+from nearline.ranges import ByteRange
+from nearline.storage.source import Answer, Buffer
+
+if TYPE_CHECKING:
+    from nearline.fetch.version import ClaimShare, ObjectVersion
+
+__all__ = ["Flight"]
+
+
+class Flight(Request):
+    """One planned request and the buffer that it fills.
+
+    Pieces are handed on as they land: a waiter gets a view of the buffer as
+    soon as the last byte of its part is there.
+
+    Attributes
+    ----------
+    holders : int
+        Callers that wait for it or keep it; an unfinished flight that loses the
+        last of them is given up.
+    """
+
+    def __init__(
+        self,
+        version: ObjectVersion,
+        planned: PlannedRequest,
+        *,
+        lane: Lane,
+        cache: bool,
+        owner: SimpleQueue[Event] | None,
+    ) -> None:
+        super().__init__(
+            version.source, *planned.span, lane=lane, pin=version.pin, gate=version.gate
+        )
+        self.version = version
+        self.holders = 0
+        self.claim: ClaimShare | None = None
+        self._cache = cache
+        self._owner = owner
+        self._over = False
+        self._buffer = memoryview(bytearray(planned.span.length))
+        self._view = self._buffer.toreadonly()
+        self._sinks: list[Sink] = []
+
+    @property
+    def span(self) -> ByteRange:
+        """The bytes that it brings."""
+        return ByteRange(self.start, self.stop)
+
+    # --- callers; the lock is held ----------------------------------------
+
+    def join(self, sink: Sink) -> None:
+        """Hand bytes on to `sink` as soon as they are there."""
+        if sink.stop <= self.position:
+            sink.events.put(self._data(sink))
+        else:
+            insort(self._sinks, sink, key=_descending)
+
+    def drop(self) -> bool:
+        """Lose a holder; True when `interrupt` must be called after the lock is released."""
+        self.holders -= 1
+        if self.holders or self.cancelled:
+            return False
+        if self._over:
+            self._leave_engine()
+            return False
+        if self.position >= self.stop:
+            return False
+        self.cancelled = True
+        self._leave_engine()
+        return True
+
+    def give_back(self) -> None:
+        """Let another process fetch the bytes: waiters plan again. It was not submitted."""
+        self.cancelled = True
+        self._leave_engine()
+        self._replan()
+
+    # --- workers ----------------------------------------------------------
+
+    def take(self, answer: Answer) -> bool:
+        """Take a range; an entire object becomes the one download of it."""
+        if answer.kind != "whole":
+            return True
+        with engine().lock:
+            if self.version.under_way.adopt(self.version, answer):
+                self._answer = None
+            self._over = True
+            self._leave_engine()
+            self._replan()
+        self._let_go()
+        return False
+
+    def land(self, chunk: Buffer) -> None:
+        """Fill the buffer and hand on what is complete."""
+        offset = self.position - self.start
+        self._buffer[offset : offset + len(chunk)] = chunk
+        ready = []
+        with engine().lock:
+            self.position += len(chunk)
+            while self._sinks and self._sinks[-1].stop <= self.position:
+                ready.append(self._sinks.pop())
+        for sink in ready:
+            sink.events.put(self._data(sink))
+
+    def landed(self) -> None:
+        """Keep what came, and tell the caller who waits for that."""
+        if self.position < self.stop:
+            self.failed(self.version.truncated(self.position))
+            return
+        self._keep()
+        with engine().lock:
+            self._over = True
+            if not self.holders:
+                self._leave_engine()
+        self._let_go()
+
+    def failed(self, error: BaseException) -> None:
+        """Tell all who wait, and keep what came before."""
+        if self.position > self.start:
+            self._keep()
+        with engine().lock:
+            waiting, self._sinks = self._sinks, []
+            if not self.cancelled:
+                self.cancelled = self._over = True
+                self._leave_engine()
+        for events in {id(sink.events): sink.events for sink in waiting}.values():
+            events.put(Failed(self, error))
+        self._let_go()
+
+    def interrupt(self) -> None:
+        """Cut the answer under way, or settle what will never run."""
+        if self.running:
+            super().interrupt()
+        else:
+            self._let_go()
+
+    def _data(self, sink: Sink) -> Data:
+        view = self._view[sink.start - self.start : sink.stop - self.start]
+        return Data(self, sink.slot, sink.start, view)
+
+    def _keep(self) -> None:
+        if self._cache:
+            self.version.put(self.start, self._view[: self.position - self.start])
+
+    def _let_go(self) -> None:
+        if self.claim is not None:
+            self.claim.release()
+        if self._owner is not None:
+            self._owner.put(Settled(self))
+
+    def _leave_engine(self) -> None:
+        self.version.under_way.remove(self)
+        engine().release(self)
+
+    def _replan(self) -> None:
+        for events in {id(sink.events): sink.events for sink in self._sinks}.values():
+            events.put(Replan(self))
+        self._sinks.clear()
+
+
+def _descending(sink: Sink) -> int:
+    return -sink.stop

@@ -1,0 +1,342 @@
+"""One open object: the only way to its bytes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
+
+from nearline.cache.store import open_store
+from nearline.errors import Offline, TruncatedObject
+from nearline.fetch.batch import Ahead, collect
+from nearline.fetch.engine import engine
+from nearline.fetch.first import First, first_read, read_unsized, revalidate
+from nearline.fetch.version import ObjectVersion
+from nearline.provenance import Provenance, Validator
+from nearline.ranges import ByteRange
+from nearline.settings import Settings, current
+from nearline.storage.source import Source
+
+if TYPE_CHECKING:
+    from nearline.cache.store import Store
+    from nearline.cache.version import Version
+
+__all__ = ["Reader"]
+
+_MIB = 1 << 20
+_WINDOW = 4 * _MIB
+_SCANNED_AHEAD = 32 * _MIB
+_PREFIX = 256 << 10
+
+
+class Reader:
+    """An open object. Every read is held to the version that was found on opening.
+
+    Opening reads the first 256 KiB of an unknown object, sends one conditional
+    request for a known one, and none if it is declared immutable or was checked
+    recently enough (`Settings.freshness`).
+
+    Readers are safe to use from many threads and in forked children. They
+    pickle when their source does; the copy is held to the same version.
+
+    Parameters
+    ----------
+    source : Source
+        Where the bytes come from.
+    settings : Settings, optional
+        By default those in force; kept for the life of the reader.
+
+    Attributes
+    ----------
+    source : Source
+    settings : Settings
+    url : str
+        Without credentials or signature.
+    size : int
+        Bytes of the object.
+
+    Raises
+    ------
+    NotFound, AccessDenied, Unavailable
+        As the server says.
+    Offline
+        ``freshness="offline"`` and the object was never read.
+    """
+
+    def __init__(self, source: Source, settings: Settings | None = None) -> None:
+        self._open(source, settings or current(), None)
+
+    @property
+    def validator(self) -> Validator:
+        """The version that reads are held to."""
+        return self._version.pin.validator
+
+    @property
+    def provenance(self) -> Provenance:
+        """What is read, and when the server last vouched for it."""
+        notes = self._notes
+        if self._version.pin.note:
+            notes = (*notes, self._version.pin.note)
+        if self._version.under_way.ignores_ranges:
+            notes = (*notes, "the server ignores ranges; the object was downloaded from its start")
+        return Provenance(self.url, self.validator, self._checked, self._version_id, notes)
+
+    @property
+    def prefix(self) -> memoryview:
+        """What the first read brought from byte 0 on; empty for an object that was known."""
+        if self._prefix_length == 0:
+            return memoryview(b"")
+        if self._prefix is not None:
+            return self._prefix
+        return self._version.get(ByteRange(0, self._prefix_length)) or memoryview(b"")
+
+    # --- bytes ------------------------------------------------------------
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """Return bytes `start` to `stop` (excluded).
+
+        Raises
+        ------
+        TruncatedObject
+            The object ends before `stop`.
+        ObjectChanged
+            It was replaced or removed after it was opened.
+        Unavailable
+            The server failed, and did so again whenever it was asked again.
+        """
+        return self.read_many([ByteRange(start, stop)])[0]
+
+    def read_many(self, ranges: Sequence[ByteRange]) -> list[memoryview]:
+        """Return the bytes of several ranges, in the order asked for.
+
+        They are fetched side by side. Raises as `read` does.
+        """
+        found: list[memoryview] = [memoryview(b"")] * len(ranges)
+        for index, view in self.stream(ranges):
+            found[index] = view
+        return found
+
+    def stream(
+        self, ranges: Sequence[ByteRange], *, cache: bool = True
+    ) -> Iterator[tuple[int, memoryview]]:
+        """Yield the bytes of ranges as they land.
+
+        Parameters
+        ----------
+        ranges : sequence of ByteRange
+            In any order; they may overlap.
+        cache : bool
+            Whether what is fetched is kept.
+
+        Yields
+        ------
+        tuple of (int, memoryview)
+            The index into `ranges`, and the bytes; in the order in which they
+            are there. Closing the generator gives up what is still under way.
+
+        Raises as `read` does.
+        """
+        wanted = [self._checked_range(one) for one in ranges]
+        return self._stream(wanted, cache=cache)
+
+    def _stream(self, wanted: list[ByteRange], *, cache: bool) -> Iterator[tuple[int, memoryview]]:
+        indices = [i for i, one in enumerate(wanted) if one.stop > one.start]
+        if len(indices) == len(wanted):
+            yield from self._collect(wanted, cache=cache)
+            return
+        for i, one in enumerate(wanted):
+            if one.stop == one.start:
+                yield i, memoryview(b"")
+        for index, view in self._collect([wanted[i] for i in indices], cache=cache):
+            yield indices[index], view
+
+    def scan(self, start: int, stop: int, *, window: int = _WINDOW) -> Iterator[memoryview]:
+        """Yield bytes `start` to `stop` in order, window by window, later ones fetched meanwhile.
+
+        What is scanned is kept unless the object is larger than a quarter of
+        `Settings.cache_size`.
+
+        Parameters
+        ----------
+        start, stop : int
+            Bytes of the object.
+        window : int
+            Bytes yielded at once; up to 32 MiB of windows, and at least two,
+            are under way at a time.
+        """
+        self._checked_range(ByteRange(start, stop))
+        cache = self.size <= self.settings.cache_size // 4
+        return self._scan(start, stop, window, cache=cache)
+
+    def _scan(self, start: int, stop: int, window: int, *, cache: bool) -> Iterator[memoryview]:
+        ahead: deque[Ahead] = deque()
+        held = min(_SCANNED_AHEAD, self.settings.max_bytes_in_flight // 2)
+        depth = max(held // window, 2)
+        following = start
+        try:
+            for begin in range(start, stop, window):
+                while following < stop and len(ahead) < depth:
+                    span = ByteRange(following, min(following + window, stop))
+                    ahead.append(Ahead(self._version, [span], cache=cache, foreground=True))
+                    following += window
+                span = ByteRange(begin, min(begin + window, stop))
+                ((_, view),) = self._collect([span], cache=cache)
+                ahead.popleft().release()
+                yield view
+        finally:
+            for one in ahead:
+                one.release()
+
+    def ahead(self, ranges: Sequence[ByteRange]) -> Ahead:
+        """Begin to fetch ranges that nobody waits for yet; after all that somebody waits for.
+
+        Returns
+        -------
+        Ahead
+            Keep it until the bytes have been read, then call its `release`.
+        """
+        wanted = [self._checked_range(one) for one in ranges]
+        return Ahead(self._version, wanted if self.settings.freshness != "offline" else [])
+
+    def _checked_range(self, wanted: ByteRange) -> ByteRange:
+        start, stop = wanted
+        if not 0 <= start <= stop:
+            raise ValueError(f"Bytes {start} to {stop} are no range.")
+        if stop > self.size:
+            raise TruncatedObject(
+                f"{self.url} has {self.size} bytes, but bytes {start} to {stop} are needed. "
+                "It was not stored completely, or it announces more than it holds."
+            )
+        return ByteRange(start, stop)
+
+    def _collect(
+        self, ranges: Sequence[ByteRange], *, cache: bool
+    ) -> Iterator[tuple[int, memoryview]]:
+        if self._prefix is not None and len(ranges) == 1 and ranges[0].stop <= len(self._prefix):
+            return iter([(0, self._prefix[ranges[0].start : ranges[0].stop])])
+        if self.settings.freshness == "offline" and not self._version.in_place:
+            self._require_held(ranges)
+        return collect(self._version, ranges, cache=cache)
+
+    def _require_held(self, ranges: Sequence[ByteRange]) -> None:
+        for one in ranges:
+            if self._version.held(one) != [one]:
+                raise Offline(
+                    f"Bytes {one.start} to {one.stop} of {self.url} are not in the cache, and "
+                    'freshness="offline" forbids asking for them. Read them once with '
+                    'freshness="check".'
+                )
+
+    # --- derived artefacts ------------------------------------------------
+
+    def artefact(self, name: str) -> bytes | None:
+        """Return what was derived from this version and kept under `name`, if anything."""
+        return self._version.artefact(name)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep what was derived from this version, for whoever opens it next."""
+        self._version.keep(name, data)
+
+    # --- life -------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give up what is under way for this reader only, and its connections."""
+        self._version.close()
+        self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Reader({self.url!r}, size={self.size})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "settings": self.settings,
+            "validator": self.validator,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._open(state["source"], state["settings"], state["validator"])
+
+    # --- opening ----------------------------------------------------------
+
+    def _open(self, source: Source, settings: Settings, pinned: Validator | None) -> None:
+        self.source = source
+        self.settings = settings
+        self.url = source.url
+        self._prefix: memoryview | None = None
+        self._prefix_length = 0
+        self._version_id: str | None = None
+        self._notes: tuple[str, ...] = ()
+        if pinned is not None:
+            self._adopt(First.resumed(pinned, 0.0), open_store(settings, signed=source.signed))
+            self._checked = 0.0
+            return
+        signed = source.signed
+        store = None if source.in_place else open_store(settings, signed=signed)
+        known = store.latest(source.identity) if store else None
+        if known is not None and known.validator.size is None:
+            known = None
+        if not source.in_place and self._needs_no_request(known):
+            self._adopt(First.resumed(known.validator, known.checked), store)
+            vouched = settings.freshness != "offline" and not settings.is_immutable(self.url)
+            self._checked = known.checked if vouched else 0.0
+            return
+        if known is not None:
+            first = revalidate(source, settings, known.validator)
+        else:
+            first = first_read(source, settings)
+        if store is None or source.signed is not signed:
+            store = open_store(settings, signed=source.signed)
+        self._adopt(first, store)
+        self._checked = first.checked
+
+    def _needs_no_request(self, known: Version | None) -> TypeGuard[Version]:
+        freshness = self.settings.freshness
+        if freshness == "offline":
+            if known is None:
+                raise Offline(
+                    f'{self.url} was never read with this cache, and freshness="offline" forbids '
+                    'asking for it. Open it once with freshness="check".'
+                )
+            return True
+        if known is None:
+            return False
+        if self.settings.is_immutable(self.url):
+            return True
+        return not isinstance(freshness, str) and time.time() - known.checked < freshness
+
+    def _adopt(self, first: First, store: Store | None) -> None:
+        whole = first.whole
+        if whole is not None and first.pin.validator.size is None:
+            content = read_unsized(self.source, self.settings, whole)
+            first = first.completed(content)
+        version = ObjectVersion(self.source, self.settings, store, first.pin, checked=first.checked)
+        self._version = version
+        self.size = version.size
+        self._version_id = first.version_id
+        self._notes = first.notes
+        if whole is not None:
+            with engine().lock:
+                adopted = first.whole is not None and version.under_way.adopt(version, first.whole)
+                version.under_way.ignores_ranges = True
+            if not adopted:
+                whole.close()
+        for start, view in first.pieces:
+            version.put(start, view)
+        if first.unchanged:
+            return
+        pieces = first.pieces
+        if first.whole is not None:
+            pieces = ((0, self.read(0, min(_PREFIX, self.size))),)
+        beginning = b"".join(view for _, view in pieces)
+        self._prefix_length = len(beginning)
+        whole_prefix = ByteRange(0, len(beginning))
+        if beginning and version.held(whole_prefix) != [whole_prefix]:
+            self._prefix = memoryview(beginning)
