@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         UnsupportedUrl,
     )
     from nearline.fetch.file import RemoteFile
+    from nearline.image.coordinate_system import CoordinateSystemNames
     from nearline.image.image import Image
     from nearline.image.imread import imread
     from nearline.opening import open  # noqa: A004
@@ -60,6 +61,7 @@ __all__ = [
     "AccessDenied",
     "AmbiguousFrames",
     "CacheDamaged",
+    "CoordinateSystemNames",
     "DecodingFailed",
     "Image",
     "InvalidDicom",
@@ -100,6 +102,7 @@ __all__ = [
 _MODULES = frozenset({"ann", "errors", "pm", "seg", "sr"})
 
 _HOMES = {
+    "CoordinateSystemNames": "nearline.image.coordinate_system",
     "Image": "nearline.image.image",
     "RemoteFile": "nearline.fetch.file",
     "Settings": "nearline.settings",

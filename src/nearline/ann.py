@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 __all__ = ["annread"]
 
 
-def annread(*args: Any, **kwargs: Any) -> NoReturn:
+def annread(*_args: Any, **_kwargs: Any) -> NoReturn:
     """Read DICOM Microscopy Bulk Simple Annotations; not in this release.
 
     Raises

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 __all__ = ["pmread"]
 
 
-def pmread(*args: Any, **kwargs: Any) -> NoReturn:
+def pmread(*_args: Any, **_kwargs: Any) -> NoReturn:
     """Read a DICOM Parametric Map; not in this release.
 
     Raises

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 __all__ = ["segread"]
 
 
-def segread(*args: Any, **kwargs: Any) -> NoReturn:
+def segread(*_args: Any, **_kwargs: Any) -> NoReturn:
     """Read a DICOM Segmentation; not in this release.
 
     Raises

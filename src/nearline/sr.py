@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 __all__ = ["srread"]
 
 
-def srread(*args: Any, **kwargs: Any) -> NoReturn:
+def srread(*_args: Any, **_kwargs: Any) -> NoReturn:
     """Read a DICOM Structured Report; not in this release.
 
     Raises

@@ -1,0 +1,154 @@
+"""An open image without its Dataset: facts, tiling and frames, from the cache where known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nearline.dicom.artefact import Unreadable
+from nearline.dicom.columns import Columns
+from nearline.dicom.deflated import InflatedReader
+from nearline.dicom.frame_format import FrameFormat
+from nearline.dicom.frame_index import FrameIndex, build
+from nearline.dicom.header import Header
+from nearline.dicom.header_reading import read_header
+from nearline.errors import NoPixels
+from nearline.image.facts import Facts
+from nearline.image.frames import Frames, Part
+from nearline.image.placement import tiling_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydicom.dataset import Dataset
+
+    from nearline.dicom.codecs import DecoderName
+    from nearline.fetch.reader import Reader
+    from nearline.image.tiles import Tiling
+
+__all__ = ["Opened", "assemble", "open_image", "read_dataset"]
+
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_HEADER, _FRAMES, _FACTS = "header", "frames", "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an image object is made of.
+
+    Attributes
+    ----------
+    facts : Facts
+        Of the image as a whole.
+    frames : Frames
+        Its frames.
+    tiling : FullTiling, SparseTiling or None
+        Where they lie in the total pixel matrix; None without one.
+    columns : Columns
+        Per-frame attributes by keyword.
+    """
+
+    facts: Facts
+    frames: Frames
+    tiling: Tiling | None
+    columns: Columns
+
+    @property
+    def reader(self) -> Reader:
+        """The object, or the first of a concatenation."""
+        return self.frames.parts[0].reader
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = [(one.reader, one.index.to_bytes(), one.first) for one in self.frames.parts]
+        return _reopened, (self.facts.to_bytes(), parts, self.frames.decoder)
+
+
+def assemble(facts: Facts, parts: Sequence[Part], decoder: DecoderName) -> Opened:
+    """Put an image together from what is known of its parts."""
+    frames = Frames(parts, facts.format, decoder, facts.profiles)
+    columns = _joined_columns([part.index.columns for part in parts])
+    return Opened(facts, frames, tiling_of(facts, columns, len(frames)), columns)
+
+
+def open_image(reader: Reader, decoder: DecoderName) -> tuple[Opened, Dataset | None]:
+    """Open the image that `reader` reads.
+
+    Returns
+    -------
+    opened : Opened
+        The image.
+    dataset : Dataset or None
+        Its header, where it had to be parsed; None for a known object.
+
+    Raises
+    ------
+    NotDicom, InvalidDicom
+        The object is no DICOM file, or a damaged one.
+    NoPixels
+        It is a DICOM file without an image.
+    """
+    kept_facts, kept_frames = reader.artefact(_FACTS), reader.artefact(_FRAMES)
+    if kept_facts is not None and kept_frames is not None:
+        try:
+            facts, index = Facts.from_bytes(kept_facts), FrameIndex.from_bytes(kept_frames)
+        except Unreadable:
+            pass
+        else:
+            return assemble(facts, [Part(reader, index)], decoder), None
+    header = read_header(reader)
+    if header.pixel_keyword is None:
+        raise NoPixels(
+            f"{reader.url} is a DICOM file without pixels. Read it with pydicom: "
+            "pydicom.dcmread(nearline.open(...))."
+        )
+    inflated = InflatedReader(reader, header) if header.deflated else None
+    index = build(reader if inflated is None else inflated, header)
+    dataset = header.dataset()
+    format_ = FrameFormat.from_dataset(dataset, header.transfer_syntax_uid)
+    facts = Facts.from_dataset(dataset, format_, header.functional_groups)
+    if inflated is None:
+        reader.keep(_HEADER, header.to_bytes())
+        reader.keep(_FRAMES, index.to_bytes())
+        reader.keep(_FACTS, facts.to_bytes())
+    return assemble(facts, [Part(reader, index, inflated=inflated)], decoder), dataset
+
+
+def read_dataset(reader: Reader) -> Dataset:
+    """Parse the header of an object that is open."""
+    kept = reader.artefact(_HEADER)
+    if kept is not None:
+        try:
+            return Header.from_bytes(kept, reader).dataset()
+        except Unreadable:
+            pass
+    return read_header(reader).dataset()
+
+
+def _reopened(
+    facts: bytes, parts: Sequence[tuple[Reader, bytes, int]], decoder: DecoderName
+) -> Opened:
+    known = Facts.from_bytes(facts)
+    deflated = known.format.transfer_syntax_uid == _DEFLATED
+    found = []
+    for reader, index, first in parts:
+        inflated = InflatedReader(reader, read_header(reader)) if deflated else None
+        found.append(Part(reader, FrameIndex.from_bytes(index), first, inflated))
+    return assemble(known, found, decoder)
+
+
+def _joined_columns(parts: Sequence[Columns]) -> Columns:
+    """Columns of all parts, one after the other; those that some part lacks are left out."""
+    if len(parts) == 1:
+        return parts[0]
+    shared = set.intersection(*(set(part) for part in parts))
+    gaps = shared & set[str]().union(*(part.missing for part in parts))
+    whole = {
+        name: np.concatenate(
+            [part.missing.get(name, np.zeros(part.number_of_frames, bool)) for part in parts]
+        )
+        for name in gaps
+    }
+    values = {name: np.concatenate([part[name] for part in parts]) for name in sorted(shared)}
+    return Columns(sum(part.number_of_frames for part in parts), values, whole)

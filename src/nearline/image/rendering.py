@@ -1,0 +1,156 @@
+"""From stored values to the values asked for: which transforms a read applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nearline.errors import TransformMissing
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+    from pydicom.dataset import Dataset
+
+    from nearline.image.facts import Facts
+    from nearline.image.opened import Opened
+
+__all__ = ["Rendering", "TransformOptions", "render", "stored"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformOptions:
+    """Which pixel transforms a caller wants; see `Image.get_frame` for each."""
+
+    apply_real_world_transform: bool | None = None
+    real_world_value_map_selector: Any = 0
+    apply_modality_transform: bool | None = None
+    apply_voi_transform: bool | None = False
+    voi_transform_selector: Any = 0
+    voi_output_range: tuple[float, float] = (0.0, 1.0)
+    apply_presentation_lut: bool = True
+    apply_palette_color_lut: bool | None = None
+    apply_icc_profile: bool | None = None
+
+    def keywords(self) -> dict[str, Any]:
+        """All of them by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How frames become part of a result.
+
+    Attributes
+    ----------
+    dtype : dtype
+        Of the result.
+    samples : tuple of int
+        ``(3,)`` for colour, else empty: the last axis of the result.
+    profiles : sequence of (int or None), or None
+        For each frame, the ICC profile to decode it through; None for no frame.
+    transform : callable or None
+        Takes a frame's 0-based index and its decoded values; None for nothing more to do.
+    """
+
+    dtype: np.dtype[Any]
+    samples: tuple[int, ...]
+    profiles: Sequence[int | None] | None = None
+    transform: Callable[[int, NDArray[Any]], NDArray[Any]] | None = None
+
+    def __call__(self, frame: int, values: NDArray[Any]) -> NDArray[Any]:
+        """Take the decoded values of a frame through the transform."""
+        return values if self.transform is None else self.transform(frame, values)
+
+
+def stored(opened: Opened) -> Rendering:
+    """Return the rendering that changes nothing."""
+    format_ = opened.facts.format
+    samples = () if format_.samples_per_pixel == 1 else (format_.samples_per_pixel,)
+    return Rendering(format_.dtype, samples)
+
+
+def render(
+    opened: Opened,
+    dataset: Dataset,
+    frames: Sequence[int],
+    dtype: DTypeLike,
+    options: TransformOptions,
+) -> Rendering:
+    """Decide how `frames` are rendered.
+
+    The Dataset is left alone where the facts suffice: colour that at most an
+    ICC profile changes, and grey values that nothing changes.
+
+    Parameters
+    ----------
+    opened : Opened
+        The image.
+    dataset : Dataset
+        Its header, which may not have been parsed yet.
+    frames : sequence of int
+        0-based indices.
+    dtype : dtype
+        Of the result.
+    options : TransformOptions
+        What the caller wants.
+
+    Raises
+    ------
+    InvalidTransform, TransformMissing
+        The options contradict each other or what the image holds.
+    """
+    facts = opened.facts
+    if not _facts_suffice(facts, options):
+        return _from_dataset(opened, dataset, frames, np.dtype(dtype), options)
+    if facts.color == "monochrome":
+        return Rendering(np.dtype(dtype), ())
+    if options.apply_icc_profile is False or not facts.profiles:
+        if options.apply_icc_profile:
+            raise TransformMissing(
+                f"{opened.reader.url} carries no ICC profile, and apply_icc_profile=True asks for "
+                "one. None applies it where there is one."
+            )
+        return Rendering(np.dtype(dtype), (3,))
+    profiles = _profiles(opened, frames)
+    if options.apply_icc_profile and None in profiles:
+        raise TransformMissing(
+            f"Some optical path of {opened.reader.url} has no ICC profile, and "
+            "apply_icc_profile=True asks for one. None applies it where there is one."
+        )
+    return Rendering(np.dtype(dtype), (3,), profiles)
+
+
+def _facts_suffice(facts: Facts, options: TransformOptions) -> bool:
+    if (
+        options.apply_real_world_transform
+        or options.apply_modality_transform
+        or options.apply_voi_transform is not False
+        or options.apply_palette_color_lut is not None
+        or options.voi_output_range != (0.0, 1.0)
+        or not isinstance(options.apply_presentation_lut, bool)
+    ):
+        return False
+    if facts.color == "color":
+        return facts.format.samples_per_pixel == 3
+    return facts.plain and not options.apply_icc_profile
+
+
+def _profiles(opened: Opened, frames: Sequence[int]) -> Sequence[int | None]:
+    of_path = opened.facts.profile_of_path
+    if opened.tiling is None or len(of_path) == 1:
+        return (of_path[0],) * len(frames)
+    paths = opened.tiling.paths_of(np.asarray(frames, np.int64)).tolist()
+    return [of_path[path] if path < len(of_path) else None for path in paths]
+
+
+def _from_dataset(
+    opened: Opened,
+    dataset: Dataset,
+    frames: Sequence[int],
+    dtype: np.dtype[Any],
+    options: TransformOptions,
+) -> Rendering:
+    raise NotImplementedError

@@ -1,0 +1,78 @@
+"""From what a user passes to an open object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nearline.fetch.file import RemoteFile
+from nearline.fetch.reader import Reader
+from nearline.settings import Settings, current
+from nearline.storage.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["open", "open_reader"]
+
+
+def open_reader(
+    target: Any,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+) -> Reader:
+    """Open what a user passed, and read its beginning.
+
+    Parameters
+    ----------
+    target : str, PathLike, bytes, file-like, Source, Reader or RemoteFile
+        URL, path, content, or an object that reads it. A `Reader` or
+        `RemoteFile` is shared, not opened again.
+    storage_options : mapping, optional
+        As in fsspec and pandas: ``anon``, ``key``, ``endpoint_url``, ...
+    settings : Settings, optional
+        By default those in force.
+
+    Raises
+    ------
+    NotFound, AccessDenied, Unavailable
+        As the storage says.
+    UnsupportedUrl
+        Nothing here reads such a target.
+    InvalidOption
+        `storage_options` holds an unknown name.
+    """
+    if isinstance(target, RemoteFile):
+        return target.reader
+    if isinstance(target, Reader):
+        return target
+    chosen = settings or current()
+    return Reader(resolve(target, storage_options=storage_options, settings=chosen), chosen)
+
+
+def open(target: Any, *, storage_options: Mapping[str, Any] | None = None) -> RemoteFile:  # noqa: A001
+    """Open a remote object as a file for any reader: seekable, read-only, cached.
+
+    Parameters
+    ----------
+    target : str, PathLike, bytes, file-like or Source
+        URL (``s3://``, ``gs://``, ``az://``, ``https://``, any that fsspec knows),
+        path, content, or an object that reads it.
+    storage_options : mapping, optional
+        As in fsspec and pandas: ``anon``, ``key``, ``endpoint_url``, ...
+
+    Returns
+    -------
+    RemoteFile
+        A binary file; use it in a ``with`` block.
+
+    Raises
+    ------
+    NotFound, AccessDenied, Unavailable
+        As the storage says.
+    UnsupportedUrl
+        Nothing here reads such a target.
+    InvalidOption
+        `storage_options` holds an unknown name.
+    """
+    return RemoteFile(open_reader(target, storage_options=storage_options))
