@@ -1,0 +1,243 @@
+"""Packs: append-only files of pieces, each written by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Protocol
+
+from nearline.cache.version import Buffer
+
+__all__ = ["Ledger", "Packs", "pack_name", "pack_of"]
+
+OPEN_PACKS = 16
+"""Descriptors kept open for reading, per store."""
+
+
+def pack_name(pack: int) -> str:
+    """Return the file name of a pack."""
+    return f"{pack:016x}.pack"
+
+
+def pack_of(name: str) -> int | None:
+    """Return the id of the pack with this file name; None if it is no pack's."""
+    stem, dot, kind = name.partition(".")
+    try:
+        return int(stem, 16) if dot and kind == "pack" and len(stem) == 16 else None
+    except ValueError:
+        return None
+
+
+class Ledger(Protocol):
+    """Who keeps account of packs."""
+
+    def record_pack(self, pack: int) -> None:
+        """Note a pack before its file is made."""
+
+    def adoptable(self, below: int) -> list[tuple[int, int]]:
+        """Return packs with fewer bytes than `below`, and where the recorded bytes end."""
+
+
+class _Reading:
+    __slots__ = ("doomed", "fd", "users")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.users = 0
+        self.doomed = False
+
+
+class Packs:
+    """The pack files of one folder, as this process reads and writes them.
+
+    Ids are random and never used again: nothing that is remembered about a
+    pack that went away can be taken for another one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files lie.
+    roll : int
+        Bytes after which a pack gets no more.
+    ledger : Ledger
+        Hears of a pack before its file exists, so that a file nobody recorded
+        is known to be litter.
+    """
+
+    def __init__(self, folder: Path, roll: int, ledger: Ledger) -> None:
+        self.folder = folder
+        self._roll = roll
+        self._ledger = ledger
+        self.write_lock = threading.RLock()
+        self._read_lock = threading.Lock()
+        self._reading: OrderedDict[int, _Reading] = OrderedDict()
+        self._fd = -1
+        self._pack = 0
+        self._end = 0
+
+    # --- writing --------------------------------------------------------------
+
+    def append(self, data: Buffer) -> tuple[int, int]:
+        """Write bytes and return the pack's id and their position; raises OSError."""
+        view = memoryview(data).cast("B")
+        with self.write_lock:
+            if self._fd >= 0 and (
+                self._end + len(view) > max(self._roll, len(view))
+                or os.fstat(self._fd).st_nlink == 0
+            ):
+                self._close_writer()
+            if self._fd < 0:
+                self._open_writer(len(view))
+            position = self._end
+            done = 0
+            while done < len(view):
+                done += os.pwrite(self._fd, view[done:], position + done)
+            self._end = position + done
+            return self._pack, position
+
+    def retire(self, pack: int) -> None:
+        """Write no more into this pack."""
+        with self.write_lock:
+            if self._fd >= 0 and self._pack == pack:
+                self._close_writer()
+
+    def _open_writer(self, room: int) -> None:
+        for pack, end in self._ledger.adoptable(self._roll - room):
+            fd = self._adopt(pack)
+            if fd >= 0:
+                # Never below what the catalogue says: after lost writes the
+                # file may be shorter, and no position is ever used twice.
+                self._fd, self._pack = fd, pack
+                self._end = max(end, os.fstat(fd).st_size)
+                return
+        pack = int.from_bytes(os.urandom(8), "big") >> 1 or 1
+        self._ledger.record_pack(pack)
+        fd = os.open(self.folder / pack_name(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._fd, self._pack, self._end = fd, pack, 0
+
+    def _adopt(self, pack: int) -> int:
+        """Open a pack that another process left; -1 if somebody still writes it."""
+        try:
+            fd = os.open(self.folder / pack_name(pack), os.O_RDWR)
+        except OSError:
+            return -1
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(fd).st_nlink:
+                return fd
+        except OSError:
+            pass
+        os.close(fd)
+        return -1
+
+    def _close_writer(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+    # --- reading --------------------------------------------------------------
+
+    def read(self, pack: int, position: int, length: int) -> bytes:
+        """Read bytes of a pack, none if it ends before them; raises OSError."""
+        one = self._borrow(pack)
+        try:
+            if position + length > os.fstat(one.fd).st_size:
+                return b""  # also keeps a damaged length from asking for all memory
+            data = os.pread(one.fd, length, position)
+            while 0 < len(data) < length:  # a signal or the kernel's limit on one read
+                more = os.pread(one.fd, length - len(data), position + len(data))
+                if not more:
+                    break
+                data += more
+            return data
+        finally:
+            self._give_back(one)
+
+    def _borrow(self, pack: int) -> _Reading:
+        with self._read_lock:
+            one = self._reading.get(pack)
+            if one is not None:
+                self._reading.move_to_end(pack)
+                one.users += 1
+                return one
+        fd = os.open(self.folder / pack_name(pack), os.O_RDONLY)
+        with self._read_lock:
+            one = self._reading.get(pack)
+            if one is None:
+                one = self._reading[pack] = _Reading(fd)
+            else:
+                os.close(fd)
+            one.users += 1
+            while len(self._reading) > OPEN_PACKS:
+                self._doom(self._reading.popitem(last=False)[1])
+            return one
+
+    def _give_back(self, one: _Reading) -> None:
+        with self._read_lock:
+            one.users -= 1
+            if one.doomed and not one.users:
+                os.close(one.fd)
+
+    @staticmethod
+    def _doom(one: _Reading) -> None:
+        one.doomed = True
+        if not one.users:
+            os.close(one.fd)
+
+    def close_removed(self) -> None:
+        """Close packs that were deleted, so that the disk gets its room back."""
+        with self._read_lock:
+            for pack, one in list(self._reading.items()):
+                if os.fstat(one.fd).st_nlink == 0:
+                    self._doom(self._reading.pop(pack))
+
+    # --- files ------------------------------------------------------------------
+
+    def sizes(self) -> dict[int, int]:
+        """Return the bytes of every pack file in the folder."""
+        found: dict[int, int] = {}
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                pack = pack_of(entry.name)
+                if pack is not None:
+                    try:
+                        found[pack] = entry.stat().st_size
+                    except FileNotFoundError:
+                        continue
+        return found
+
+    def remove(self, pack: int) -> None:
+        """Delete a pack's file, if it is there."""
+        self.retire(pack)
+        (self.folder / pack_name(pack)).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        with self.write_lock:
+            if self._fd >= 0:
+                self._close_writer()
+        with self._read_lock:
+            while self._reading:
+                self._doom(self._reading.popitem()[1])
+
+    # --- fork ---------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Take the locks."""
+        self.write_lock.acquire()
+        self._read_lock.acquire()
+
+    def after_fork(self, *, in_child: bool) -> None:
+        """Release the locks; a child closes its copies and starts its own pack."""
+        if in_child:
+            # The flock belongs to the open file: it stays with the parent.
+            for one in self._reading.values():
+                os.close(one.fd)
+            self._reading.clear()
+            if self._fd >= 0:
+                self._close_writer()
+        self._read_lock.release()
+        self.write_lock.release()
