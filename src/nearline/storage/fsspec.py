@@ -1,0 +1,224 @@
+"""Any other filesystem, through fsspec."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+
+from nearline.errors import (
+    InvalidOption,
+    MissingExtra,
+    NearlineError,
+    NotFound,
+    NotPicklable,
+    TruncatedObject,
+    UnsupportedUrl,
+)
+from nearline.provenance import Validator
+from nearline.storage.filelike import SerialSource, foreign
+from nearline.storage.source import Answer, Source
+from nearline.storage.status import changed
+from nearline.storage.url import identity, printable
+
+__all__ = ["FsspecSource", "open_fsspec"]
+
+_CONCURRENT = {"SFTPFileSystem", "MemoryFileSystem"}
+"""Synchronous filesystems that several threads may use at once."""
+
+_locks: weakref.WeakKeyDictionary[Any, threading.Lock] = weakref.WeakKeyDictionary()
+_locks_lock = threading.Lock()
+
+
+def _lock_of(filesystem: Any) -> threading.Lock:
+    # Two objects of one archive share its one handle.
+    with _locks_lock:
+        try:
+            return _locks.setdefault(filesystem, threading.Lock())
+        except TypeError:
+            return threading.Lock()
+
+
+class FsspecSource:
+    """One file of an fsspec filesystem.
+
+    Parameters
+    ----------
+    filesystem : fsspec.AbstractFileSystem
+    path : str
+        As the filesystem understands it.
+    url : str
+        Without secrets.
+    known_by : str
+        What tells this filesystem from others of its kind in the identity.
+
+    Notes
+    -----
+    fsspec takes no conditions, so the file's description is read again after
+    each range, and a change between two of them is noticed.
+    """
+
+    in_place = False
+    signed = True
+    """Unknown, and so the more careful of the two."""
+
+    def __init__(self, filesystem: Any, path: str, *, url: str, known_by: str) -> None:
+        self.url = url
+        self.identity = f"{identity(url, signed=True)} through {known_by}"
+        self.concurrent = bool(
+            getattr(filesystem, "async_impl", False) or type(filesystem).__name__ in _CONCURRENT
+        )
+        self._filesystem = filesystem
+        self._path = path
+        self._known_by = known_by
+        self._ranges = True
+        self._lock = _lock_of(filesystem)
+
+    def __repr__(self) -> str:
+        return f"<FsspecSource {self.url}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if type(self._filesystem).__reduce__ is object.__reduce__:
+            raise NotPicklable(f"{self.url} is of a filesystem that does not pickle.")
+        return _reopen, (self._filesystem, self._path, self.url, self._known_by)
+
+    def read(
+        self,
+        start: int,
+        stop: int | None,
+        *,
+        pin: Validator | None = None,
+        unless: Validator | None = None,
+        timeout: float = 30.0,  # noqa: ARG002 - the filesystem has its own
+    ) -> Answer:
+        """Read one range; see `Source.read`."""
+        if self.concurrent:
+            return self._read(start, stop, pin, unless)
+        with self._lock:
+            return self._read(start, stop, pin, unless)
+
+    def _read(
+        self, start: int, stop: int | None, pin: Validator | None, unless: Validator | None
+    ) -> Answer:
+        try:
+            if pin is None or pin.size is None or stop is None:
+                before = self._describe()
+                if unless is not None and unless.same_version(before):
+                    return Answer("unchanged", 0, 0, before)
+            else:
+                before = pin
+            if before.size is None:
+                raise UnsupportedUrl(f"{self.url} has no size: its filesystem does not tell it.")
+            end = before.size if stop is None else min(stop, before.size)
+            body = self._take(start, end) if end > start else b""
+            after = self._describe() if before.pins else before
+        except FileNotFoundError:
+            if pin is not None:
+                raise changed(self.url) from None
+            raise NotFound(f"There is no object at {self.url}.") from None
+        except NearlineError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - a foreign filesystem may raise anything
+            raise foreign(problem, self.url) from None
+        if before.pins and not after.same_version(pin or before):
+            raise changed(self.url, after)
+        if len(body) != max(0, end - start):
+            raise TruncatedObject(f"{self.url} gave {len(body)} bytes instead of {end - start}.")
+        return Answer("partial", start, start + len(body), after, iter((body,)))
+
+    def _take(self, start: int, stop: int) -> bytes:
+        if self._ranges:
+            body: bytes = self._filesystem.cat_file(self._path, start=start, end=stop)
+            if len(body) == stop - start:
+                return body
+            # Some filesystems (sshfs) return the whole file whatever range was asked for.
+            self._ranges = False
+        with self._filesystem.open(self._path, "rb", block_size=1 << 16) as file:
+            file.seek(start)
+            pieces = []
+            while start < stop:
+                piece = file.read(stop - start)
+                if not piece:
+                    break
+                pieces.append(piece)
+                start += len(piece)
+        return b"".join(pieces)
+
+    def _describe(self) -> Validator:
+        return validator_of(self._filesystem.info(self._path))
+
+    def close(self) -> None:
+        """Do nothing: the filesystem is shared."""
+
+
+def _reopen(filesystem: Any, path: str, url: str, known_by: str) -> FsspecSource:
+    return FsspecSource(filesystem, path, url=url, known_by=known_by)
+
+
+def validator_of(info: Mapping[str, Any]) -> Validator:
+    """Return what a filesystem's description of a file says about its version."""
+
+    def first(*names: str) -> Any:
+        return next((info[name] for name in names if info.get(name) is not None), None)
+
+    size = first("size")
+    etag = first("ETag", "etag", "e_tag")
+    generation = first("generation")
+    modified = first("LastModified", "last_modified", "mtime", "modified", "updated")
+    if isinstance(modified, datetime):
+        modified = format_datetime(modified, usegmt=True) if modified.tzinfo else str(modified)
+    return Validator(
+        size=size if isinstance(size, int) else None,
+        etag=str(etag) if etag else None,
+        generation=str(generation) if generation else None,
+        last_modified=str(modified) if modified is not None else None,
+    )
+
+
+def open_fsspec(url: str, storage_options: Mapping[str, Any]) -> Source:
+    """Open a URL by the filesystem that fsspec has for its scheme.
+
+    A chain of filesystems (``simplecache::sftp://...``) is opened as one file
+    and read serially: what its parts do to the bytes is not known here.
+
+    Raises
+    ------
+    MissingExtra
+        fsspec, or the package that the filesystem takes, is not installed.
+    UnsupportedUrl
+        No filesystem reads such URLs.
+    """
+    shown = "::".join(printable(part) for part in url.split("::"))
+    try:
+        import fsspec
+        import fsspec.core
+    except ImportError:
+        raise MissingExtra(
+            f'{shown} is read through fsspec: pip install "nearline[fsspec]".'
+        ) from None
+    try:
+        if "::" in url:
+            return SerialSource(fsspec.open(url, "rb", **storage_options).open(), shown)
+        filesystem, path = fsspec.core.url_to_fs(url, **storage_options)
+    except ImportError as lacking:
+        raise MissingExtra(f"{shown} takes another package: {lacking}") from None
+    except TypeError:
+        raise InvalidOption(
+            f"storage_options hold a name that the filesystem of {shown} does not know."
+        ) from None
+    except ValueError as problem:
+        if "rotocol" in str(problem):
+            raise UnsupportedUrl(
+                f"{shown} has a scheme that neither nearline nor fsspec knows."
+            ) from None
+        raise foreign(problem, shown) from None
+    except NearlineError:
+        raise
+    except Exception as problem:  # noqa: BLE001 - a foreign filesystem may raise anything
+        raise foreign(problem, shown) from None
+    return FsspecSource(
+        filesystem, path, url=shown, known_by=f"fsspec {getattr(filesystem, '_fs_token', '')}"
+    )

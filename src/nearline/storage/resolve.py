@@ -1,0 +1,205 @@
+"""From what a user passed to the source of its bytes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from nearline.errors import InvalidOption, UnsupportedUrl
+from nearline.settings import IDC_BUCKETS, Settings
+from nearline.storage import aws, azure, google
+from nearline.storage.address import Address, parse, scheme_of, store_kind
+from nearline.storage.credentials import Credentials
+from nearline.storage.fallback import SignedFirst
+from nearline.storage.filelike import from_filelike, is_filelike
+from nearline.storage.http import HttpSource, unsigned_azure, unsigned_gcs, unsigned_s3
+from nearline.storage.local import LocalSource
+from nearline.storage.memory import MemorySource
+from nearline.storage.options import AzureOptions, GcsOptions, HttpOptions, S3Options
+from nearline.storage.source import Source
+from nearline.storage.stores import StoreOptions
+
+__all__ = ["register", "reopen_store", "resolve"]
+
+_registered: dict[str, str] = {}
+
+
+def register(scheme: str, opener: str) -> None:
+    """Have URLs of a scheme opened by a function that is imported on first use.
+
+    Parameters
+    ----------
+    scheme : str
+        Without ``://``, in lower case.
+    opener : str
+        ``"package.module:function"``; called with the URL, `storage_options`
+        and `settings`, returns a `Source`.
+    """
+    _registered[scheme] = opener
+
+
+def resolve(
+    target: Any,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+) -> Source:
+    """Return the source that a target means; nothing is read yet.
+
+    Parameters
+    ----------
+    target : str, path-like, bytes-like, file-like or Source
+        A URL, a path, the content itself, or an open binary file.
+    storage_options : mapping, optional
+        As for fsspec and pandas. Without any, credentials are looked for in
+        the usual places of the store; where there are none, objects are read
+        unsigned.
+    settings : Settings, optional
+
+    Raises
+    ------
+    InvalidOption
+        An unknown option, or options for something that takes none.
+    UnsupportedUrl
+        Nothing reads such a URL or object.
+    MissingExtra
+        It takes a package that is not installed.
+    """
+    options = dict(storage_options or {})
+    if isinstance(target, os.PathLike):
+        target = os.fspath(target)
+        if isinstance(target, bytes):
+            target = os.fsdecode(target)
+        _no_options(options, "local files")
+        return LocalSource(target)
+    if isinstance(target, str):
+        return _from_url(target, options, settings)
+    if isinstance(target, Source):
+        _no_options(options, "sources")
+        return target
+    _no_options(options, "open files and bytes")
+    if isinstance(target, (bytes, bytearray, memoryview)):
+        return MemorySource(target)
+    source = getattr(getattr(target, "reader", None), "source", None)
+    if isinstance(source, Source):
+        # A file of our own: its reader knows better than any wrapper.
+        return source
+    if is_filelike(target):
+        return from_filelike(target)
+    raise UnsupportedUrl(
+        f"A {type(target).__name__} is neither a URL, a path, bytes nor an object with read and "
+        "seek."
+    )
+
+
+def _no_options(options: Mapping[str, Any], subject: str) -> None:
+    if options:
+        raise InvalidOption(f"storage_options have no meaning for {subject}.")
+
+
+def _from_url(url: str, options: dict[str, Any], settings: Settings | None) -> Source:
+    if "::" in url and scheme_of(url.rpartition("::")[2]) is not None:
+        return _from_fsspec(url, options)
+    scheme = scheme_of(url)
+    if scheme is None or scheme == "file":
+        _no_options(options, "local files")
+        return LocalSource(url)
+    if scheme in _registered:
+        module, _, name = _registered[scheme].partition(":")
+        opener = getattr(importlib.import_module(module), name)
+        source: Source = opener(url, storage_options=options, settings=settings)
+        return source
+    kind = store_kind(scheme)
+    if kind is not None:
+        read = {"s3": S3Options, "gs": GcsOptions, "az": AzureOptions}[kind]
+        return reopen_store(parse(url), read.parse(options))
+    if scheme in ("http", "https"):
+        return _from_http(url, HttpOptions.parse(options))
+    return _from_fsspec(url, options)
+
+
+def _from_fsspec(url: str, options: Mapping[str, Any]) -> Source:
+    from nearline.storage.fsspec import open_fsspec
+
+    return open_fsspec(url, options)
+
+
+def _from_http(url: str, options: HttpOptions) -> Source:
+    return HttpSource(
+        url,
+        headers=dict(options.headers),
+        user=options.user,
+        password=options.password,
+        verify=options.verify,
+    )
+
+
+def reopen_store(address: Address, options: StoreOptions) -> Source:
+    """Return the source of a store's object, with the credentials found in this process."""
+    if options.anon:
+        return _unsigned(address, options)
+    credentials = _find(options)
+    if credentials is not None and not credentials.insisted and _surely_public(address):
+        # Signing would put what everyone may read among what only some may.
+        credentials = None
+    if credentials is None:
+        return _unsigned(address, options)
+    return _signed(address, options, credentials)
+
+
+def _find(options: StoreOptions) -> Credentials | None:
+    if isinstance(options, S3Options):
+        return aws.find(options)
+    if isinstance(options, GcsOptions):
+        return google.find(options)
+    return azure.find(options)
+
+
+def _surely_public(address: Address) -> bool:
+    return address.kind in ("s3", "gs") and address.bucket in IDC_BUCKETS
+
+
+def _signed(address: Address, options: StoreOptions, credentials: Credentials) -> Source:
+    from nearline.storage.signed import SignedSource, Unusable
+
+    if credentials.trouble:
+        if credentials.insisted:
+            raise InvalidOption(credentials.trouble)
+        signed: Source = Unusable(address, options, credentials)
+    else:
+        signed = SignedSource(address, options, credentials)
+    return SignedFirst(signed, lambda: _unsigned(address, options))
+
+
+def _unsigned(address: Address, options: StoreOptions) -> Source:
+    if isinstance(options, S3Options):
+        place = aws.place(options)
+        return unsigned_s3(
+            address.bucket,
+            address.key,
+            version_id=address.version or options.version_id,
+            endpoint=place.endpoint,
+            region=place.region,
+            addressing_style=options.addressing_style,
+            use_ssl=options.use_ssl,
+            requester_pays=options.requester_pays,
+            verify=options.verify,
+        )
+    if isinstance(options, GcsOptions):
+        return unsigned_gcs(
+            address.bucket,
+            address.key,
+            generation=address.version or options.generation,
+            endpoint=google.endpoint(options),
+            verify=options.verify,
+        )
+    where = azure.place(address, options)
+    return unsigned_azure(
+        address.bucket,
+        address.key,
+        account=where.account,
+        endpoint=where.endpoint,
+        verify=options.verify,
+    )
