@@ -135,7 +135,7 @@ def _encoded_dots(segment: str) -> str:
 def _proxy(kind: str, host: str, port: int | None) -> str | None:
     proxies = getproxies()
     chosen = proxies.get(kind) or proxies.get("all")
-    if not chosen or proxy_bypass(f"{host}:{port or DEFAULT_PORTS[kind]}") or proxy_bypass(host):
+    if not chosen or proxy_bypass(f"{host}:{port or DEFAULT_PORTS[kind]}"):
         return None
     return chosen if "://" in chosen else f"http://{chosen}"
 
@@ -235,9 +235,9 @@ def translated(error: Exception, url: str) -> NearlineError:
         return Transient(f"{shown} cannot be reached: there is no way to {host}.")
     if _within(error, IncompleteRead):
         return Transient(f"{shown}: the connection ended before the answer was complete.")
-    if isinstance(error, (OSError, HTTPError)):
-        return Transient(f"{shown}: the connection to {host} broke.")
-    return Unavailable(f"{shown} cannot be asked for: the URL or a header is not valid.")
+    if isinstance(error, ValueError):
+        return Unavailable(f"{shown} cannot be asked for: the URL or a header is not valid.")
+    return Transient(f"{shown}: the connection to {host} broke.")
 
 
 def _of_proxy(error: BaseException, shown: str) -> NearlineError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nearline.errors import AccessDenied, NearlineError, NotFound, ObjectChanged, Unavailable
+from nearline.provenance import Validator
 from nearline.storage.http.answer import Asked, retry_after, validator
 from nearline.storage.source import Transient
 
@@ -92,9 +93,10 @@ def refused(
     status, code = refusal.status, refusal.code
     said = _said(refusal, secrets)
     if status == 412 and asked.pin is not None:
+        told = validator(refusal.headers, None)
         return ObjectChanged(
             f"{asked.url} changed while it was open. Open it again to read the new version.",
-            current=validator(refusal.headers, None),
+            current=None if told == Validator() else told,
         )
     if status in (404, 410):
         return _absent(asked, refusal, said)

@@ -53,8 +53,8 @@ class Addressing(Protocol):
         """Return the URL to ask next."""
         ...
 
-    def learn(self, refusal: Refusal) -> bool:
-        """Take a hint from a refusal; True if the URL is another one now."""
+    def learn(self, refusal: Refusal) -> None:
+        """Take a hint from a refusal; `url` may be another one from then on."""
         ...
 
 
@@ -145,6 +145,10 @@ class HttpSource:
     def __repr__(self) -> str:
         return f"HttpSource({self.url!r})"
 
+    def __getstate__(self) -> dict[str, object]:
+        # Where a redirect led may be known to this process alone.
+        return self.__dict__ | {"_moved_to": None}
+
     def close(self) -> None:
         """Release nothing: connections belong to the process."""
 
@@ -210,9 +214,11 @@ class HttpSource:
             if response.status in _ANSWERS:
                 return _Exchange(response, url, _origin(url) != _origin(start))
             refusal = Refusal(response.status, response.headers, _finish(response))
-            if self._addressing is not None and self._addressing.learn(refusal):
-                start = url = self._addressing.url()
-                continue
+            if self._addressing is not None:
+                self._addressing.learn(refusal)
+                if self._addressing.url() != start:
+                    start = url = self._addressing.url()
+                    continue
             if refusal.status not in _REDIRECTS or not refusal.headers.get("Location"):
                 raise self._refused(asked, refusal, url)
             url = self._redirected(url, refusal.headers["Location"])

@@ -172,8 +172,8 @@ class _Fixed:
     def url(self) -> str:
         return self.address
 
-    def learn(self, _refusal: Refusal) -> bool:
-        return False
+    def learn(self, _refusal: Refusal) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +195,10 @@ class _AmazonS3:
             return f"{self.scheme}://{self.bucket}.{host}/{self.target}"
         return f"{self.scheme}://{host}/{quote(self.bucket, safe='')}/{self.target}"
 
-    def learn(self, refusal: Refusal) -> bool:
+    def learn(self, refusal: Refusal) -> None:
         # A 403 or 404 names the region too, and is none the better for being asked again.
-        wrong_place = refusal.status in (301, 302, 307, 308, 400)
-        if not wrong_place or refusal.region is None:
-            return False
-        return _regions.learn(self.bucket, refusal.region)
+        if refusal.region is not None and refusal.status in (301, 302, 307, 308, 400):
+            _regions.learn(self.bucket, refusal.region)
 
 
 class _Regions:
@@ -218,12 +216,10 @@ class _Regions:
         with self._lock:
             self._known.setdefault(bucket, region)
 
-    def learn(self, bucket: str, region: str) -> bool:
-        """Remember a region; True if that is news."""
+    def learn(self, bucket: str, region: str) -> None:
+        """Remember what a server said."""
         with self._lock:
-            news = self._known.get(bucket) != region
             self._known[bucket] = region
-            return news
 
 
 _regions = _Regions()
