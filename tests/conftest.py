@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 
+from servers.daemon import in_ci
 from servers.fixtures import gcs_emulator, moto_auth, moto_server, nginx, radosgw
 
 __all__ = ["gcs_emulator", "moto_auth", "moto_server", "nginx", "radosgw"]
@@ -34,6 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("servers")
         if "radosgw" in needed:
             item.add_marker(pytest.mark.xdist_group("radosgw"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI is set everything must run: a skipped test is a failed one."""
+    report = yield
+    if in_ci() and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"Skipped where CI is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(autouse=True)

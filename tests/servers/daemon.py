@@ -16,12 +16,17 @@ from typing import Self
 
 import pytest
 
-__all__ = ["Daemon", "free_port", "missing", "require"]
+__all__ = ["Daemon", "free_port", "in_ci", "missing", "require"]
+
+
+def in_ci() -> bool:
+    """Whether everything must run."""
+    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 def missing(what: str) -> None:
     """Skip the test because a server is not there; where CI is set, fail it."""
-    if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+    if in_ci():
         pytest.fail(f"{what} is needed where CI is set; .ci/run installs it.", pytrace=False)
     pytest.skip(f"{what} is not installed here.")
 
