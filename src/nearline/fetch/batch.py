@@ -47,6 +47,8 @@ class Ahead:
     ranges : sequence of ByteRange
     cache : bool
         Whether they are kept.
+    hold : bool
+        Whether they stay in memory even when the cache has them.
     foreground : bool
         Whether somebody will wait for them next.
     """
@@ -57,8 +59,10 @@ class Ahead:
         ranges: Sequence[ByteRange],
         *,
         cache: bool = True,
+        hold: bool = False,
         foreground: bool = False,
     ) -> None:
+        self._engine = engine()
         self._started = Launch()
         if version.in_place or version.under_way.ignores_ranges or not ranges:
             return
@@ -70,9 +74,19 @@ class Ahead:
             self._started = launch(
                 version, missing, lane=lane, events=events, cache=cache, deliver=False
             )
+            if cache and not hold and version.keeps_in_store:
+                with self._engine.lock:
+                    for carrier in self._started.own:
+                        carrier.lend()
 
     def release(self) -> None:
         """Give up what has not landed, and let go of what has."""
+        if engine() is not self._engine:
+            return
+        with self._engine.lock:
+            for carrier in self._started.own:
+                if carrier.returned:
+                    self._started.due.pop(carrier, None)
         let_go(self._started)
 
 

@@ -30,6 +30,8 @@ class Flight(Request):
     holders : int
         Callers that wait for it or keep it; an unfinished flight that loses the
         last of them is given up.
+    returned : bool
+        Whether the holder who lent it was counted out already.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Flight(Request):
         self._cache = cache
         self._owner = owner
         self._over = False
+        self.returned = False
+        self._lent = False
         self._buffer = memoryview(bytearray(planned.span.length))
         self._view = self._buffer.toreadonly()
         self._sinks: list[Sink] = []
@@ -81,6 +85,12 @@ class Flight(Request):
         self.cancelled = True
         self._leave_engine()
         return True
+
+    def lend(self) -> None:
+        """Hold it for the one who began it only until the cache has its bytes."""
+        self._lent = True
+        if self._over:
+            self._return()
 
     def give_back(self) -> None:
         """Let another process fetch the bytes: waiters plan again. It was not submitted."""
@@ -123,7 +133,9 @@ class Flight(Request):
         self._keep()
         with engine().lock:
             self._over = True
-            if not self.holders:
+            if self._lent:
+                self._return()
+            elif not self.holders:
                 self._leave_engine()
         self._let_go()
 
@@ -160,6 +172,12 @@ class Flight(Request):
             self.claim.release()
         if self._owner is not None:
             self._owner.put(Settled(self))
+
+    def _return(self) -> None:
+        self.returned = True
+        self.holders -= 1
+        if not self.holders:
+            self._leave_engine()
 
     def _leave_engine(self) -> None:
         self.version.under_way.remove(self)

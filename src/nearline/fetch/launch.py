@@ -32,7 +32,7 @@ class Launch:
     """
 
     due: dict[Carrier, int] = field(default_factory=dict)
-    own: set[Carrier] = field(default_factory=set)
+    own: set[Flight] = field(default_factory=set)
     claim: ClaimShare | None = None
 
 

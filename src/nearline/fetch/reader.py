@@ -178,18 +178,27 @@ class Reader:
             for begin in range(start, stop, window):
                 while following < stop and len(ahead) < depth:
                     span = ByteRange(following, min(following + window, stop))
-                    ahead.append(Ahead(self._version, [span], cache=cache, foreground=True))
+                    ahead.append(
+                        Ahead(self._version, [span], cache=cache, hold=True, foreground=True)
+                    )
                     following += window
                 span = ByteRange(begin, min(begin + window, stop))
                 ((_, view),) = self._collect([span], cache=cache)
                 ahead.popleft().release()
                 yield view
         finally:
-            for one in ahead:
-                one.release()
+            while ahead:
+                ahead.popleft().release()
 
-    def ahead(self, ranges: Sequence[ByteRange]) -> Ahead:
+    def ahead(self, ranges: Sequence[ByteRange], *, hold: bool = False) -> Ahead:
         """Begin to fetch ranges that nobody waits for yet; after all that somebody waits for.
+
+        Parameters
+        ----------
+        ranges : sequence of ByteRange
+        hold : bool
+            Keep the bytes in memory until they are released, also when the
+            cache has them.
 
         Returns
         -------
@@ -197,7 +206,9 @@ class Reader:
             Keep it until the bytes have been read, then call its `release`.
         """
         wanted = [self._checked_range(one) for one in ranges]
-        return Ahead(self._version, wanted if self.settings.freshness != "offline" else [])
+        if self.settings.freshness == "offline":
+            wanted = []
+        return Ahead(self._version, wanted, hold=hold)
 
     def _checked_range(self, wanted: ByteRange) -> ByteRange:
         start, stop = wanted

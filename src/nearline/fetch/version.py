@@ -94,6 +94,11 @@ class ObjectVersion:
         return self.source.in_place and self.source.concurrent
 
     @property
+    def keeps_in_store(self) -> bool:
+        """Whether fetched bytes go to the cache."""
+        return self._place is not None and not self.source.in_place
+
+    @property
     def can_keep_all(self) -> bool:
         """Whether the entire object fits where its bytes are kept."""
         settings = self.settings
