@@ -8,24 +8,21 @@ import ssl
 import struct
 import threading
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
-from http import HTTPStatus
-from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, unquote
 
-from nearline.testing.exchange import Exchange, Reply, StoredObject, answer
+from nearline.testing.exchange import Exchange, StoredObject, answer
 from nearline.testing.faults import Fault
 from nearline.testing.request_log import LoggedRequest, RequestLog, longest_chain, max_concurrency
+from nearline.testing.wire import PIECE, TAIL, chunk, format_head, parse_head, pieces
 
 __all__ = ["RangeServer"]
 
-_PIECE = 1 << 18
-_TAIL = 1 << 12
 _LARGEST_HEAD = 1 << 16
 
 Content = bytes | bytearray | memoryview | Path
@@ -255,10 +252,10 @@ class RangeServer:
                 return None
             waiting += more
         head, _, waiting = waiting.partition(b"\r\n\r\n")
-        method, target, headers = _parse_head(head)
+        method, target, headers = parse_head(head)
         unread = int(headers.get("content-length", "0")) - len(waiting)
         while unread > 0:
-            unread -= len(connection.recv(min(unread, _PIECE)))
+            unread -= len(connection.recv(min(unread, PIECE)))
             waiting = b""
         path = unquote(target.partition("?")[0])
         logged = self._log.begin(method, target, path, headers, arrived)
@@ -297,27 +294,24 @@ class RangeServer:
         reply = exchange.reply
         if reply.delay_s:
             self._pause(reply.delay_s)
-        head = _format_head(reply)
+        head = format_head(reply)
         body = reply.body
         if exchange.method == "HEAD" or reply.status in (204, 304):
             body = memoryview(b"")
         logged.first_byte = monotonic()
-        if len(body) <= _PIECE and not reply.paced:
+        if len(body) <= PIECE and not reply.paced:
             self._send_at_once(connection, head, body, logged)
             return
         connection.sendall(head)
         stops = {n for n in (reply.cut_at, reply.stall_at) if n is not None}
-        for start, stop in _pieces(len(body), stops, reply.rate):
+        for start, stop in pieces(len(body), stops, reply.rate):
             if start == reply.cut_at:
                 self._cut(connection, reset=reply.reset)
             if start == reply.stall_at:
                 self._pause(reply.stall_s)
-            if stop == len(body):
-                # Before it leaves: what its arrival causes must not seem to precede it.
-                logged.last_byte = monotonic()
             piece = body[start:stop]
-            connection.sendall(_chunk(piece) if reply.chunked else piece)
-            logged.sent = stop
+            data = chunk(piece) if reply.chunked else piece
+            _send_piece(connection, data, logged, stop, last=stop == len(body))
             if reply.rate is not None:
                 self._pause(len(piece) / reply.rate)
         if reply.cut_at is not None and reply.cut_at >= len(body):
@@ -328,13 +322,13 @@ class RangeServer:
     def _send_at_once(
         self, connection: socket.socket, head: bytes, body: memoryview, logged: LoggedRequest
     ) -> None:
-        split = max(len(body) - _TAIL, 0)
-        if split > 2 * _TAIL:
-            connection.sendall(b"".join((head, body[:split])))
+        split = max(len(body) - TAIL, 0)
+        if split > 2 * TAIL:
+            data = b"".join((head, body[:split]))
+            _send_piece(connection, data, logged, split, last=False)
             head, body = b"", body[split:]
-        logged.last_byte = monotonic()
-        connection.sendall(b"".join((head, body)))
-        logged.sent += len(body) + (split if not head else 0)
+        data = b"".join((head, body))
+        _send_piece(connection, data, logged, logged.sent + len(body), last=True)
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -347,42 +341,23 @@ class RangeServer:
         raise _Cut
 
 
-def _parse_head(head: bytes) -> tuple[str, str, dict[str, str]]:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, _ = first.split(" ", 2)
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
-    return method, target, headers
-
-
-def _format_head(reply: Reply) -> bytes:
+def _send_piece(
+    connection: socket.socket,
+    data: bytes | memoryview,
+    logged: LoggedRequest,
+    sent: int,
+    *,
+    last: bool,
+) -> None:
+    """Send a piece, and log before it leaves: what its arrival causes must not precede it."""
+    before, logged.sent = logged.sent, sent
+    if last:
+        logged.last_byte = monotonic()
     try:
-        phrase = HTTPStatus(reply.status).phrase
-    except ValueError:
-        phrase = "Unnamed"
-    lines = [f"HTTP/1.1 {reply.status} {phrase}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
-    if reply.chunked:
-        lines.append("Transfer-Encoding: chunked")
-    elif reply.status not in (204, 304):
-        length = len(reply.body) if reply.announced is None else reply.announced
-        lines.append(f"Content-Length: {length}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def _chunk(piece: memoryview) -> bytes:
-    return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
-
-
-def _pieces(length: int, stops: set[int], rate: float | None) -> Iterable[tuple[int, int]]:
-    """Cut a body into pieces that end at every stop, and come often enough to seem steady."""
-    step = _PIECE if rate is None else max(1, min(_PIECE, int(rate / 20)))
-    edges = {0, length, max(length - _TAIL, 0), *range(0, length, step)}
-    edges |= {stop for stop in stops if stop < length}
-    ordered = sorted(edges)
-    return pairwise(ordered)
+        connection.sendall(data)
+    except OSError:
+        logged.sent = before
+        raise
 
 
 def _shut(connection: socket.socket) -> None:

@@ -62,13 +62,11 @@ def longest_chain(requests: Iterable[LoggedRequest]) -> list[LoggedRequest]:
     chain: list[LoggedRequest] = []
     free = float("-inf")
     # Taking whatever ends first is optimal for choosing disjoint intervals.
-    for ended, request in sorted(
-        ((r.last_byte, r) for r in requests if r.last_byte is not None),
-        key=lambda pair: pair[0],
-    ):
-        if request.arrived >= free:
+    ended = [(r.last_byte, r.arrived, r) for r in requests if r.last_byte is not None]
+    for last_byte, arrived, request in sorted(ended, key=lambda entry: entry[:2]):
+        if arrived >= free:
             chain.append(request)
-            free = ended
+            free = last_byte
     return chain
 
 
@@ -83,7 +81,7 @@ class RequestLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: list[LoggedRequest] = []
-        self._under_way = 0
+        self._under_way: list[LoggedRequest] = []
         self._number = 0
 
     def begin(
@@ -92,7 +90,6 @@ class RequestLog:
         """Record an arrival."""
         with self._lock:
             self._number += 1
-            self._under_way += 1
             request = LoggedRequest(
                 number=self._number,
                 method=method,
@@ -101,15 +98,17 @@ class RequestLog:
                 range=headers.get("range"),
                 headers=headers,
                 arrived=arrived,
-                concurrent=self._under_way,
+                # Whoever has its last byte may ask again before its thread here has ended.
+                concurrent=1 + sum(other.last_byte is None for other in self._under_way),
             )
             self._requests.append(request)
+            self._under_way.append(request)
             return request
 
     def end(self, request: LoggedRequest) -> None:
         """Record that nothing more will be sent."""
         with self._lock:
-            self._under_way -= 1
+            self._under_way = [other for other in self._under_way if other is not request]
             if request.last_byte is None:
                 request.last_byte = monotonic()
 
