@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import importlib
 import importlib.util
 import json
 import os
@@ -78,11 +79,10 @@ class _Botocore:
         return hash((_Botocore, self.profile))
 
     def __call__(self) -> dict[str, Any]:
-        import botocore.session
-
+        botocore_session = importlib.import_module("botocore.session")
         try:
             if self._credentials is None:
-                session = botocore.session.Session(profile=self.profile)
+                session = botocore_session.Session(profile=self.profile)
                 self._credentials = session.get_credentials()
             frozen = self._credentials.get_frozen_credentials()
         except Exception as problem:  # noqa: BLE001 - botocore's tree has no useful root

@@ -69,8 +69,8 @@ def _with_environment(options: AzureOptions, environ: Mapping[str, str]) -> Azur
         parts.setdefault("BlobEndpoint", f"http://127.0.0.1:10000/{_EMULATOR_ACCOUNT}")
     elif parts.get("EndpointSuffix") and parts.get("AccountName"):
         scheme = parts.get("DefaultEndpointsProtocol", "https")
-        host = f"{parts['AccountName']}.blob.{parts['EndpointSuffix']}"
-        parts.setdefault("BlobEndpoint", f"{scheme}://{host}")
+        service = f"{parts['AccountName']}.blob.{parts['EndpointSuffix']}"
+        parts.setdefault("BlobEndpoint", f"{scheme}://{service}")
     host = options.account_host
     named = f"https://{host}" if host and "://" not in host else host
     with_account = replace(

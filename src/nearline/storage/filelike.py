@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from nearline.errors import (
     AccessDenied,
@@ -87,7 +87,7 @@ class SerialSource:
     signed = True
     """Unknown, and so the more careful of the two."""
 
-    def __init__(self, handle: BinaryIO, name: str) -> None:
+    def __init__(self, handle: Any, name: str) -> None:
         self.url = name
         self.identity = f"handle:{id(handle):x}-{next(_numbers)}"
         self._handle = handle
@@ -98,7 +98,7 @@ class SerialSource:
             if not isinstance(self._size, int):
                 # Some wrappers return nothing from seek.
                 self._size = handle.tell()
-        except Exception as problem:  # noqa: BLE001 - a foreign object may raise anything
+        except Exception as problem:
             if isinstance(problem, (OSError, ValueError, AttributeError, NotImplementedError)):
                 raise UnsupportedUrl(
                     f"{name} cannot be read from any place ({type(problem).__name__}): it must "

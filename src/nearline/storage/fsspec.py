@@ -14,7 +14,6 @@ from nearline.errors import (
     MissingExtra,
     NearlineError,
     NotFound,
-    NotPicklable,
     TruncatedObject,
     UnsupportedUrl,
 )
@@ -81,8 +80,6 @@ class FsspecSource:
         return f"<FsspecSource {self.url}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if type(self._filesystem).__reduce__ is object.__reduce__:
-            raise NotPicklable(f"{self.url} is of a filesystem that does not pickle.")
         return _reopen, (self._filesystem, self._path, self.url, self._known_by)
 
     def read(

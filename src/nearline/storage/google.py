@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from nearline.errors import InvalidOption
 from nearline.storage.credentials import Credentials, machine, read_text
@@ -17,6 +19,7 @@ from nearline.storage.options import GcsOptions
 
 __all__ = ["endpoint", "find"]
 
+_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
@@ -61,7 +64,7 @@ class _Refresh:
     client_id: str
     client_secret: str = field(repr=False)
     refresh_token: str = field(repr=False)
-    token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    token_uri: str
 
     def __call__(self) -> dict[str, Any]:
         import urllib3
@@ -74,7 +77,11 @@ class _Refresh:
         }
         try:
             answer = urllib3.request(
-                "POST", self.token_uri, fields=form, encode_multipart=False, timeout=30.0
+                "POST",
+                self.token_uri,
+                body=urlencode(form),
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                timeout=30.0,
             )
             found = json.loads(answer.data)
             lifetime = timedelta(seconds=float(found.get("expires_in", 3600)))
@@ -179,15 +186,14 @@ def _from_info(info: dict[str, Any], where: str, *, insisted: bool) -> Credentia
                 info["client_id"],
                 info["client_secret"],
                 info["refresh_token"],
-                info.get("token_uri") or _Refresh.__dataclass_fields__["token_uri"].default,
+                info.get("token_uri") or _TOKEN_URI,
             )
         except KeyError as lacking:
             return Credentials(where, trouble=f"{where} lacks {lacking}.", insisted=insisted)
         return Credentials(where, provider=refresh, insisted=insisted)
     try:
-        import google.auth
-
-        credentials, _ = google.auth.load_credentials_from_dict(info, scopes=[_SCOPE])
+        library = importlib.import_module("google.auth")
+        credentials, _ = library.load_credentials_from_dict(info, scopes=[_SCOPE])
     except ImportError:
         trouble = f"{where} are of type {kind!r}, which takes google-auth: pip install google-auth."
         return Credentials(where, trouble=trouble, insisted=insisted)

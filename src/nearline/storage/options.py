@@ -91,6 +91,11 @@ class _Mapping:
             )
 
 
+def _first(*values: str | None) -> str | None:
+    """Return the first value that is given; all were read, so that none counts as unknown."""
+    return next((value for value in values if value is not None), None)
+
+
 def _verify(value: Any, subject: str) -> bool | str:
     if value is None:
         return True
@@ -158,22 +163,30 @@ class S3Options:
         s3 = config.nested("s3")
         style = _addressing_style(s3.text("addressing_style") or "auto")
         config.ignore(("connect_timeout", "read_timeout", "retries", "max_pool_connections"))
-        config_region = config.text("region_name")
         unsigned = type(config.take("signature_version")).__module__ == "botocore"
         client_ssl = client.take("use_ssl")
         use_ssl = options.flag("use_ssl", default=True)
+        anon = options.flag("anon")
         parsed = cls(
-            anon=options.flag("anon") or unsigned,
-            key=options.text("key", "username", "aws_access_key_id")
-            or client.text("aws_access_key_id"),
-            secret=options.text("secret", "password", "aws_secret_access_key")
-            or client.text("aws_secret_access_key"),
-            token=options.text("token", "aws_session_token") or client.text("aws_session_token"),
+            anon=anon or unsigned,
+            key=_first(
+                options.text("key", "username", "aws_access_key_id"),
+                client.text("aws_access_key_id"),
+            ),
+            secret=_first(
+                options.text("secret", "password", "aws_secret_access_key"),
+                client.text("aws_secret_access_key"),
+            ),
+            token=_first(
+                options.text("token", "aws_session_token"), client.text("aws_session_token")
+            ),
             profile=options.text("profile"),
-            endpoint_url=options.text("endpoint_url") or client.text("endpoint_url"),
-            region=options.text("region", "region_name")
-            or client.text("region_name")
-            or config_region,
+            endpoint_url=_first(options.text("endpoint_url"), client.text("endpoint_url")),
+            region=_first(
+                options.text("region", "region_name"),
+                client.text("region_name"),
+                config.text("region_name"),
+            ),
             verify=_verify(client.take("verify"), "s3:// URLs"),
             use_ssl=use_ssl if client_ssl is None else bool(client_ssl),
             requester_pays=options.flag("requester_pays"),
@@ -235,12 +248,13 @@ class GcsOptions:
                 f"token={token!r} is gcsfs's own log-in. Run 'gcloud auth application-default "
                 "login' and leave token out, or pass the path of a key file."
             )
+        anonymous = options.flag("anon")
         payer = options.take("requester_pays")
         generation = options.take("generation")
         project = options.text("project")
         parsed = cls(
-            anon=options.flag("anon") or token == "anon",
-            token=None if token == "anon" else token,
+            anon=anonymous or token == "anon",  # noqa: S105 - a mode
+            token=None if token == "anon" else token,  # noqa: S105
             project=payer if isinstance(payer, str) else project,
             endpoint_url=options.text("endpoint_url"),
             requester_pays=bool(payer),
@@ -370,16 +384,15 @@ class HttpOptions:
                 if not isinstance(value, str):
                     raise InvalidOption(f"The header {name} must be a string.")
                 headers[name] = value
-        auth = options.take("auth") or client.take("auth")
+        login, client_login = options.take("auth"), client.take("auth")
+        auth = client_login if login is None else login
         user = options.text("user", "username")
         password = options.text("password")
         if auth is not None:
             user, password = _login(auth)
-        verify = options.take("verify")
-        if verify is None:
-            # aiohttp, under fsspec, has the certificate check in `ssl`.
-            ssl = options.take("ssl")
-            verify = client.take("verify", "ssl") if ssl is None else ssl
+        # aiohttp, under fsspec, has the certificate check in `ssl`.
+        verify, client_verify = options.take("verify", "ssl"), client.take("verify", "ssl")
+        verify = client_verify if verify is None else verify
         parsed = cls(
             headers=tuple(sorted(headers.items())),
             user=user,

@@ -10,7 +10,7 @@ from typing import Any
 from nearline.errors import InvalidOption, UnsupportedUrl
 from nearline.settings import IDC_BUCKETS, Settings
 from nearline.storage import aws, azure, google
-from nearline.storage.address import Address, parse, scheme_of, store_kind
+from nearline.storage.address import Address, StoreKind, parse, scheme_of, store_kind
 from nearline.storage.credentials import Credentials
 from nearline.storage.fallback import SignedFirst
 from nearline.storage.filelike import from_filelike, is_filelike
@@ -113,11 +113,16 @@ def _from_url(url: str, options: dict[str, Any], settings: Settings | None) -> S
         return source
     kind = store_kind(scheme)
     if kind is not None:
-        read = {"s3": S3Options, "gs": GcsOptions, "az": AzureOptions}[kind]
-        return reopen_store(parse(url), read.parse(options))
+        return reopen_store(parse(url), _store_options(kind, options))
     if scheme in ("http", "https"):
         return _from_http(url, HttpOptions.parse(options))
     return _from_fsspec(url, options)
+
+
+def _store_options(kind: StoreKind, options: Mapping[str, Any]) -> StoreOptions:
+    if kind == "s3":
+        return S3Options.parse(options)
+    return GcsOptions.parse(options) if kind == "gs" else AzureOptions.parse(options)
 
 
 def _from_fsspec(url: str, options: Mapping[str, Any]) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from nearline.errors import NearlineError, Unavailable
@@ -105,8 +106,7 @@ class S3fsSource:
 
     async def _ask(self, asked: Asked) -> tuple[int, str, Any, bytes]:
         """Return status, error code, headers and body."""
-        from botocore.exceptions import ClientError
-
+        refusals = importlib.import_module("botocore.exceptions")
         await self._filesystem.set_session()
         client = await self._filesystem.get_s3(self._bucket)
         wanted = conditions(asked)
@@ -116,12 +116,14 @@ class S3fsSource:
                 arguments[argument] = wanted[header]
         if self._payer:
             arguments["RequestPayer"] = "requester"
-        for name, value in self._filesystem.s3_additional_kwargs.items():
-            if name.startswith("SSECustomer"):
-                arguments[name] = value
+        arguments |= {
+            name: value
+            for name, value in self._filesystem.s3_additional_kwargs.items()
+            if name.startswith("SSECustomer")
+        }
         try:
             answer = await client.get_object(**arguments)
-        except ClientError as refusal:
+        except refusals.ClientError as refusal:
             told = refusal.response
             about = told.get("ResponseMetadata", {})
             headers = _Headers(about.get("HTTPHeaders", {}))

@@ -89,7 +89,7 @@ class SignedSource:
     ) -> Answer:
         """Ask for bytes `start` to `stop` in one request; see `Source.read`."""
         event_loop.refuse_after_fork(self.url)
-        conditions = _conditions(self._address, pin, unless)
+        conditions = _conditions(pin, unless)
         if self._version:
             conditions["version"] = self._version
         try:
@@ -236,7 +236,8 @@ async def _get(
     store: Any, key: str, options: dict[str, Any], small: bool
 ) -> tuple[Any, Buffer | None]:
     result = await store.get_async(key, options=options)
-    return result, (await result.bytes_async()) if small else None
+    body: Buffer | None = (await result.bytes_async()) if small else None
+    return result, body
 
 
 class _Stream:
@@ -271,7 +272,8 @@ class _Stream:
                 )
             raise StopIteration
         self._left -= len(chunk)
-        return chunk
+        piece: Buffer = chunk
+        return piece
 
     def close(self) -> None:
         self._stream = None
@@ -312,9 +314,7 @@ def _named_version(address: Address, options: StoreOptions) -> str | None:
     return address.version or named
 
 
-def _conditions(
-    address: Address, pin: Validator | None, unless: Validator | None
-) -> dict[str, Any]:
+def _conditions(pin: Validator | None, unless: Validator | None) -> dict[str, Any]:
     conditions: dict[str, Any] = {}
     if pin is not None and pin.strong_etag:
         conditions["if_match"] = pin.strong_etag

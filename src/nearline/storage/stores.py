@@ -138,7 +138,7 @@ def _build(spec: StoreSpec, timeout: float) -> Any:
         client["default_headers"] = dict(spec.headers)
     # The fetch engine is the one that repeats.
     common: dict[str, Any] = {"client_options": client, "retry_config": {"max_retries": 0}}
-    settings: dict[str, Any] = {**dict(spec.config), **dict(spec.credentials.config)}
+    settings: Any = {**dict(spec.config), **dict(spec.credentials.config)}
     settings["skip_signature"] = False
     if spec.credentials.provider is not None:
         common["credential_provider"] = spec.credentials.provider
