@@ -19,6 +19,7 @@ __all__ = [
     "CacheDamaged",
     "DecodingFailed",
     "InvalidDicom",
+    "InvalidLookupTable",
     "InvalidOption",
     "InvalidTransform",
     "MissingExtra",
@@ -132,6 +133,10 @@ class DecodingFailed(InvalidDicom, RuntimeError):
     """The encoded pixels of a frame cannot be decoded."""
 
 
+class InvalidLookupTable(InvalidDicom, RuntimeError, AttributeError):
+    """A lookup table of the image is missing or contradicts its descriptor."""
+
+
 class UnsupportedTransferSyntax(NearlineError, NotImplementedError, ValueError):
     """No decoder for this encoding of pixels."""
 
@@ -159,8 +164,8 @@ class InvalidTransform(NearlineError, ValueError, TypeError):
     """The pixel transforms asked for contradict each other or the data."""
 
 
-class TransformMissing(NearlineError, RuntimeError, ValueError):
-    """A pixel transform was required that the image does not carry."""
+class TransformMissing(NearlineError, RuntimeError, ValueError, IndexError):
+    """A pixel transform was required or selected that the image does not carry."""
 
 
 class TooLarge(NearlineError, MemoryError, ValueError):
