@@ -93,13 +93,14 @@ def plan(
         return ()
     spans = _join(missing, policy)
     bytes_planned = sum(parts[-1].stop - parts[0].start for parts in spans)
+    idle = max(policy.parallel - len(spans), 0)
     requests: list[PlannedRequest] = []
     for parts in spans:
         length = parts[-1].stop - parts[0].start
-        # Requests that may run are shared out by length, so that one long span uses them all.
-        share = policy.parallel * length // bytes_planned
-        pieces = max(-(-length // policy.largest_request), 1)
-        pieces = max(pieces, min(share, length // policy.smallest_split))
+        # What would stand idle is shared out by length, so that one long span uses it all.
+        share = 1 + idle * length // bytes_planned
+        pieces = max(min(share, length // policy.smallest_split), 1)
+        pieces = max(pieces, -(-length // policy.largest_request))
         requests.extend(_split(parts, -(-length // pieces)))
     return tuple(requests)
 

@@ -154,14 +154,14 @@ class Request:
 
     def _is_right(self, answer: Answer) -> bool:
         """Compare the version of an answer with the one held to."""
-        if answer.kind == "partial" and answer.start != self.position:
+        empty = answer.kind == "partial" and answer.stop == answer.start
+        if answer.kind == "partial" and answer.start != self.position and not empty:
             raise Transient(
                 f"{self.source.url}: the server sent bytes from {answer.start} on when asked "
                 f"for those from {self.position} on."
             )
         if self.pin is None:
             return True
-        empty = answer.kind == "partial" and answer.stop == answer.start
         with engine().lock:
             verdict = self.pin.observe(answer.validator, empty=empty)
         if verdict is Verdict.CHANGED:
