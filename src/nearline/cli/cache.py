@@ -1,0 +1,95 @@
+"""``nearline cache``: what is kept here, is it whole, remove it, take a file out of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nearline.cache import maintenance
+from nearline.cli.output import JsonOption, bytes_text, print_json, print_table
+from nearline.settings import current
+from nearline.storage.url import canonical, identity
+
+app = typer.Typer(help="The local cache: what it holds, checks, removal, export.")
+
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--folder", help="Cache folder; default: the one the settings name."),
+]
+
+
+def _folder(given: Path | None) -> Path:
+    return given or current().cache_folder
+
+
+def _when(seconds: float | None) -> str:
+    if not seconds:
+        return "never"
+    return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
+
+
+@app.command()
+def info(folder: FolderOption = None, json: JsonOption = False) -> None:
+    """Say what the cache holds."""
+    held = maintenance.info(_folder(folder))
+    if json:
+        print_json(dataclasses.asdict(held))
+        return
+    print_table(
+        {
+            "folder": str(held.folder),
+            "size": f"{bytes_text(held.bytes)} of at most {bytes_text(current().cache_size)}",
+            "objects": held.objects,
+            "pieces": held.pieces,
+            "artefacts": held.artefacts,
+            "packs": held.packs,
+            "oldest use": _when(held.oldest_use),
+            "newest use": _when(held.newest_use),
+        }
+    )
+
+
+@app.command()
+def verify(folder: FolderOption = None, json: JsonOption = False) -> None:
+    """Check every checksum and drop what is damaged; exit code 1 if anything was."""
+    report = maintenance.verify(_folder(folder))
+    if json:
+        print_json(dataclasses.asdict(report))
+    else:
+        typer.echo(f"Checked {report.checked} parts, {bytes_text(report.bytes)}.")
+        for sentence in report.damaged:
+            typer.echo(f"Damaged and dropped: {sentence}")
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+@app.command()
+def clear(
+    url: Annotated[
+        str | None,
+        typer.Argument(help="Remove only objects whose URL begins so; default: everything."),
+    ] = None,
+    folder: FolderOption = None,
+) -> None:
+    """Remove what is kept from the disk, patient data included."""
+    place = _folder(folder)
+    if url is None:
+        removed = maintenance.clear(place)
+    else:
+        prefixes = (identity(url, signed=signed) for signed in (True, False))
+        removed = sum(maintenance.clear(place, prefix) for prefix in prefixes)
+    typer.echo(f"Removed {removed} versions of objects.")
+
+
+@app.command()
+def export(
+    url: Annotated[str, typer.Argument(help="Object as it was opened.")],
+    destination: Annotated[Path, typer.Argument(help="File or folder to write to.")],
+    folder: FolderOption = None,
+) -> None:
+    """Write a cached object as a real file, if every byte of it is here and verified."""
+    typer.echo(maintenance.export(_folder(folder), canonical(url), destination))

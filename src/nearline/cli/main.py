@@ -1,0 +1,43 @@
+"""Entry point of the ``nearline`` command."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["run"]
+
+
+def run() -> None:
+    """Run the command line; errors that nearline knows end as one sentence and exit code 1."""
+    try:
+        import rich  # noqa: F401
+        import typer
+    except ImportError:
+        sys.exit('The command line needs an extra: pip install "nearline[cli]".')
+
+    from nearline.errors import NearlineError
+
+    from . import cache, info, region, selftest
+
+    app = typer.Typer(
+        name="nearline",
+        help="Remote medical images, used as if they were local files.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.command("info")(info.info)
+    app.command("region")(region.region)
+    app.command("selftest")(selftest.selftest)
+    app.add_typer(cache.app, name="cache")
+    try:
+        app()
+    except NearlineError as error:
+        sys.exit(f"nearline: {error}")
+    except NotImplementedError as error:
+        sys.exit(f"nearline: {error}")
+    except BrokenPipeError:
+        # The reader of our output has gone (as `head` does); nothing is left to say.
+        sys.stderr.close()
+    except OSError as error:
+        sys.exit(f"nearline: {error}")

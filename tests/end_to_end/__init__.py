@@ -1,0 +1,1 @@
+"""The main job as users type it, once per server."""

@@ -1,0 +1,122 @@
+"""The job that every server must do, and what highdicom says it should give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import highdicom
+import numpy as np
+import pydicom
+from numpy.testing import assert_array_equal
+
+import nearline as nl
+from nearline.testing.slides import Recipe, write_slide
+from oracles.default_plugins import default_plugins
+
+__all__ = ["Job"]
+
+RECIPE = Recipe(
+    rows=20_000,
+    columns=20_000,
+    quality=30,
+    offset_table="extended",
+    icc_size=4_000,
+    distinct_tiles=60,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A slide as large as the documentation's own, and the region that it reads."""
+
+    path: Path
+
+    @classmethod
+    def prepare(cls, folder: Path) -> Job:
+        """Write the slide."""
+        path = folder / "slide.dcm"
+        write_slide(path, RECIPE)
+        return cls(path)
+
+    @cached_property
+    def region(self) -> np.ndarray:
+        """What highdicom, with its default plugins, reads from the file."""
+        with default_plugins():
+            image = highdicom.imread(self.path, lazy_frame_retrieval=True)
+            return image.get_total_pixel_matrix(
+                row_start=15000, row_end=15512, column_start=17000, column_end=17512, dtype=np.uint8
+            )
+
+    def check(self, region: np.ndarray) -> None:
+        """Compare by the rule for JPEG: one level, on few samples (before ICC; here after it)."""
+        assert region.shape == (512, 512, 3)
+        assert region.dtype == np.uint8
+        difference = np.abs(region.astype(int) - self.region)
+        assert difference.max() <= 2
+        assert np.count_nonzero(difference) <= difference.size // 20_000
+
+    def run(self, target: Any, storage_options: dict[str, Any] | None = None) -> None:
+        """Open by URL, look at the header, read the region twice, count the cost."""
+        with nl.traffic() as opening:
+            im = nl.imread(target, storage_options=storage_options)
+        assert opening.bytes < 300_000
+        header = pydicom.dcmread(self.path, stop_before_pixels=True)
+        assert isinstance(im, pydicom.Dataset)
+        assert im.Rows == header.Rows
+        assert im[0x0028, 0x0010] == header[0x0028, 0x0010]
+        assert im.OpticalPathSequence[0] == header.OpticalPathSequence[0]
+        assert "PixelData" not in im
+        assert im.get("Modality") == "SM"
+
+        with nl.traffic() as reading:
+            region = im.get_total_pixel_matrix(
+                row_start=15000, row_end=15512, column_start=17000, column_end=17512, dtype=np.uint8
+            )
+        self.check(region)
+        same = im.pixels[14999:15511, 16999:17511]
+        assert_array_equal(region, same)
+        assert 0 < reading.bytes + reading.cached_bytes < 500_000
+        exact = nl.imread(target, storage_options=storage_options, decoder="pydicom")
+        assert_array_equal(
+            exact.get_stored_frame(1),
+            highdicom.imread(self.path, lazy_frame_retrieval=True).get_stored_frame(1),
+        )
+
+        with nl.traffic() as cost:
+            im.get_frame(1)
+        assert cost.requests + cost.cached_bytes + cost.bytes > 0
+
+    def run_in_other_readers(self, target: Any, storage_options: dict[str, Any] | None) -> None:
+        """Hand `nearline.open` to pydicom and highdicom."""
+        with nl.open(target, storage_options=storage_options) as f:
+            ds = pydicom.dcmread(f, stop_before_pixels=True)
+            assert ds == pydicom.dcmread(self.path, stop_before_pixels=True)
+            with default_plugins():
+                im = highdicom.imread(f, lazy_frame_retrieval=True)
+                region = im.get_total_pixel_matrix(
+                    row_start=15000,
+                    row_end=15512,
+                    column_start=17000,
+                    column_end=17512,
+                    dtype=np.uint8,
+                )
+        assert_array_equal(region, self.region)
+
+    def run_documented(self, code: str, **names: Any) -> None:
+        """Execute a block of the documentation and check the region that it reads."""
+        import matplotlib
+
+        matplotlib.use("Agg")
+        scope: dict[str, Any] = dict(names)
+        exec(compile(code, "documentation", "exec"), scope)
+        self.check(scope["region"])
+
+    def cost_at_the_server(self, log: Any, work: Callable[[], object]) -> tuple[int, int, int]:
+        """Return requests, body bytes and round trips that the server saw during `work`."""
+        log.clear_log()
+        work()
+        return len(log.requests), log.sent, len(log.chain())
