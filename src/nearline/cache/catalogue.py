@@ -10,16 +10,24 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from nearline.cache.changes import Changes
 from nearline.cache.claims import LEASE, Claimed, Holder
 from nearline.cache.pieces import Piece
 from nearline.cache.version import Version, merged, version_id
 from nearline.provenance import Validator
 from nearline.ranges import ByteRange
 
-__all__ = ["Catalogue", "Changes", "Moved", "Stored"]
+__all__ = [
+    "PIECE_COLUMNS",
+    "VERSION_COLUMNS",
+    "Catalogue",
+    "Moved",
+    "Stored",
+    "version_of",
+]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS versions (
@@ -44,30 +52,13 @@ database, so that a claim is released in the transaction that records its bytes.
 
 BUSY_TIMEOUT = 5.0
 
-_VERSION = "id, identity, size, etag, generation, last_modified, checked"
-_PIECE = "id, version, name, start, length, pack, position, checksum, used"
+VERSION_COLUMNS = "id, identity, size, etag, generation, last_modified, checked"
+PIECE_COLUMNS = "id, version, name, start, length, pack, position, checksum, used"
 _CLAIM = "id, start, stop, host, pid, started, lease"
 
 
 class Moved(OSError):
     """The catalogue's file was removed or replaced while it was open."""
-
-
-@dataclass(slots=True)
-class Changes:
-    """What a process has to tell the catalogue, gathered for one transaction."""
-
-    versions: dict[int, tuple[Version, bool]] = field(default_factory=dict)
-    """By id; True when it became the latest of its object."""
-    pieces: list[tuple[Version, Piece]] = field(default_factory=list)
-    touched: dict[tuple[int, int], float] = field(default_factory=dict)
-    """Time of use by pack and position."""
-    dropped: set[tuple[int, int]] = field(default_factory=set)
-    released: list[int] = field(default_factory=list)
-    """Claims that end."""
-
-    def __bool__(self) -> bool:
-        return bool(self.versions or self.pieces or self.touched or self.dropped or self.released)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +237,12 @@ class Catalogue:
         """Return the version of an object that was noted last."""
         with self.reading() as db:
             rows = db.execute(
-                f"SELECT {_VERSION}, checksum FROM versions WHERE identity=? "  # noqa: S608
+                f"SELECT {VERSION_COLUMNS}, checksum FROM versions WHERE identity=? "  # noqa: S608
                 "ORDER BY seen DESC LIMIT 4",
                 (identity,),
             ).fetchall()
         for *row, stamp in rows:
-            version = _version(row)
+            version = version_of(row)
             if version is not None and version.identity == identity and _stamp(version) == stamp:
                 return version
         return None
@@ -260,7 +251,7 @@ class Catalogue:
         """Return the pieces of a version whose rows are newer than row `after`."""
         with self.reading() as db:
             rows = db.execute(
-                f"SELECT {_PIECE} FROM pieces WHERE version=? AND id>? ORDER BY id",  # noqa: S608
+                f"SELECT {PIECE_COLUMNS} FROM pieces WHERE version=? AND id>? ORDER BY id",  # noqa: S608
                 (version, after),
             ).fetchall()
         return [Stored.of(row) for row in rows]
@@ -327,13 +318,13 @@ class Catalogue:
 
     def _write_version(self, db: sqlite3.Connection, version: Version, latest: bool) -> None:
         row = db.execute(
-            f"SELECT {_VERSION}, checksum, seen FROM versions WHERE id=?",  # noqa: S608
+            f"SELECT {VERSION_COLUMNS}, checksum, seen FROM versions WHERE id=?",  # noqa: S608
             (version.id,),
         ).fetchone()
         seen = 0.0
         if row is not None:
             *columns, stamp, seen = row
-            known = _version(columns)
+            known = version_of(columns)
             if known is not None and _stamp(known) == stamp:
                 version = Version(
                     version.id, version.identity, merged(known.validator, version.validator),
@@ -404,7 +395,7 @@ class Catalogue:
         self.write_lock.release()
 
 
-def _version(row: Sequence[object]) -> Version | None:
+def version_of(row: Sequence[object]) -> Version | None:
     """Read a row of the versions; None if it contradicts itself."""
     one, identity, size, etag, generation, modified, checked = row
     if not isinstance(identity, str) or not isinstance(checked, (int, float)):

@@ -13,16 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from nearline.cache import claims, evict
-from nearline.cache.catalogue import Catalogue, Changes, Moved
+from nearline.cache import claims, evict, pieces
+from nearline.cache.catalogue import Catalogue
+from nearline.cache.changes import Changes, Pending
 from nearline.cache.claims import Claim
-from nearline.cache.extents import Extents
 from nearline.cache.flusher import Flusher
 from nearline.cache.folder import Unusable, prepare, warn_once
 from nearline.cache.forking import quiet_on_fork
+from nearline.cache.known import Known
 from nearline.cache.memory import MemoryStore
 from nearline.cache.packs import Packs
-from nearline.cache.pieces import LARGEST_PIECE, Piece, checksum, intact, seed
+from nearline.cache.pieces import LARGEST_PIECE, Piece, checksum
+from nearline.cache.trouble import Trouble, diagnose
 from nearline.cache.version import Buffer, Version, merged, version_id
 from nearline.provenance import Validator
 from nearline.ranges import ByteRange, merge, subtract
@@ -42,32 +44,6 @@ PAUSE = 30.0
 
 log = logging.getLogger("nearline.cache")
 T = TypeVar("T")
-
-
-class _Known:
-    """What this process knows of one version."""
-
-    __slots__ = ("artefacts", "extents", "kept", "last_row", "seeds", "stamp", "version")
-
-    def __init__(self, version: Version) -> None:
-        self.version = version
-        self.extents: Extents[Piece] = Extents()
-        self.artefacts: dict[str, Piece] = {}
-        self.kept: set[str] = set()  # artefacts of this process; others' do not replace them
-        self.last_row = 0
-        self.stamp = (-1, -1)
-        self.seeds: dict[str, int] = {}
-
-    def seed(self, name: str) -> int:
-        if name not in self.seeds:
-            self.seeds[name] = seed(self.version.identity, self.version.validator.key, name)
-        return self.seeds[name]
-
-    def discard(self, piece: Piece) -> None:
-        if not piece.name:
-            self.extents.discard(piece)
-        elif self.artefacts.get(piece.name) is piece:
-            del self.artefacts[piece.name]
 
 
 class DiskStore:
@@ -107,11 +83,8 @@ class DiskStore:
             inner / "packs", min(128 * _MIB, max(bound // 16, 65536)), self.catalogue
         )
         self._lock = threading.RLock()
-        self._known: OrderedDict[int, _Known] = OrderedDict()
-        self._latest: dict[str, Version] = {}
-        self._changes = Changes()
-        self._dropped: set[tuple[int, int]] = set()
-        self._unrecorded = 0
+        self._known: OrderedDict[int, Known] = OrderedDict()
+        self._pending = Pending()
         self._claims: set[int] = set()
         self._swept = False
         self._failed = False
@@ -125,7 +98,7 @@ class DiskStore:
     def latest(self, identity: str) -> Version | None:
         """Return the newest version known of an object."""
         with self._lock:
-            pending = self._latest.get(identity)
+            pending = self._pending.latest.get(identity)
         if pending is not None:
             return pending
         return self._guarded(lambda: self.catalogue.latest(identity), None) or self._memory.latest(
@@ -144,8 +117,7 @@ class DiskStore:
         one = Version(number, identity, validator, checked)
         if one != known:
             with self._lock:
-                self._latest[identity] = one
-                self._changes.versions[number] = (one, True)
+                self._pending.add_version(one)
             self._flusher.wake()
         return one
 
@@ -178,16 +150,16 @@ class DiskStore:
             cover = self._guarded(lambda: self._cover(version, wanted), None)
             if cover is None:
                 return None
-            known, pieces = cover
+            known, chosen = cover
             parts: list[memoryview] = []
             reached = wanted.start
-            for piece in pieces:
+            for piece in chosen:
                 stop = min(piece.stop, wanted.stop)
                 part = self._read(known, piece, reached, stop)
                 if part is not None:
                     parts.append(part)
                 reached = stop
-            if len(parts) == len(pieces):
+            if len(parts) == len(chosen):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
         return None
 
@@ -208,7 +180,7 @@ class DiskStore:
         if not version.lasting or self._failed:
             return self._memory.artefact(version, name)
 
-        def look() -> tuple[_Known, Piece] | None:
+        def look() -> tuple[Known, Piece] | None:
             with self._lock:
                 known = self._of(version)
                 if name not in known.artefacts:
@@ -232,34 +204,27 @@ class DiskStore:
         else:
             self._store(version, name, 0, memoryview(data).cast("B"))
 
-    def _of(self, version: Version) -> _Known:
+    def _of(self, version: Version) -> Known:
         known = self._known.get(version.id)
         if known is None:
-            known = self._known[version.id] = _Known(version)
+            known = self._known[version.id] = Known(version)
         else:
             self._known.move_to_end(version.id)
         return known
 
-    def _refresh(self, known: _Known) -> bool:
+    def _refresh(self, known: Known) -> bool:
         """Take over what anyone recorded since; False if nobody did."""
         stamp = self.catalogue.stamp()
         if stamp == known.stamp:
             return False
         if stamp[0] != known.stamp[0]:
             known.last_row = 0
-        for row in self.catalogue.pieces(known.version.id, known.last_row):
-            known.last_row = row.id
-            piece = row.piece
-            if (piece.pack, piece.position) in self._dropped:
-                continue
-            if not piece.name:
-                known.extents.add(piece)
-            elif piece.name not in known.kept:
-                known.artefacts[piece.name] = piece
+        rows = self.catalogue.pieces(known.version.id, known.last_row)
+        known.take(rows, self._pending.dropped)
         known.stamp = stamp
         return True
 
-    def _cover(self, version: Version, wanted: ByteRange) -> tuple[_Known, list[Piece]] | None:
+    def _cover(self, version: Version, wanted: ByteRange) -> tuple[Known, list[Piece]] | None:
         with self._lock:
             known = self._of(version)
             cover = known.extents.cover(*wanted)
@@ -267,7 +232,7 @@ class DiskStore:
                 cover = known.extents.cover(*wanted)
             return None if cover is None else (known, cover)
 
-    def _read(self, known: _Known, piece: Piece, start: int, stop: int) -> memoryview | None:
+    def _read(self, known: Known, piece: Piece, start: int, stop: int) -> memoryview | None:
         """Read a part of a piece, all of which is checked the first time."""
         first = not piece.verified
         low, high = (piece.start, piece.stop) if first else (start, stop)
@@ -280,7 +245,7 @@ class DiskStore:
             self._drop(known, piece, "" if error.errno == errno.ENOENT else str(error.strerror))
             return None
         if first:
-            if not intact(piece, known.seed(piece.name), data):
+            if not pieces.intact(piece, known.seed(piece.name), data):
                 self._drop(known, piece, "checksum")
                 return None
             piece.verified = True
@@ -291,15 +256,13 @@ class DiskStore:
         if now - piece.used >= TOUCH_AFTER:
             piece.used = now
             with self._lock:
-                self._changes.touched[piece.pack, piece.position] = now
+                self._pending.changes.touched[piece.pack, piece.position] = now
         return memoryview(data)[start - low : stop - low]
 
-    def _drop(self, known: _Known, piece: Piece, damage: str) -> None:
+    def _drop(self, known: Known, piece: Piece, damage: str) -> None:
         with self._lock:
             known.discard(piece)
-            known.stamp = (known.stamp[0], -1)
-            self._changes.dropped.add((piece.pack, piece.position))
-            self._dropped.add((piece.pack, piece.position))
+            self._pending.drop(piece)
         if damage:
             log.warning(
                 "Dropped a damaged piece of the cache (%s): bytes %d to %d of %s%s.",
@@ -327,14 +290,9 @@ class DiskStore:
             for at, total in zip(cuts, sums, strict=True):
                 low, high = start + at, start + min(at + size, len(view))
                 piece = Piece(name, low, high, pack, position + at, total, now)
-                if name:
-                    known.artefacts[name] = piece
-                    known.kept.add(name)
-                else:
-                    known.extents.add(piece)
-                self._changes.pieces.append((version, piece))
-            self._unrecorded += len(view)
-            much = self._unrecorded > min(32 * _MIB, self.bound // 16)
+                known.add(piece)
+                self._pending.add_piece(version, piece)
+            much = self._pending.size > min(32 * _MIB, self.bound // 16)
         if much:
             self.flush()
         else:
@@ -354,7 +312,7 @@ class DiskStore:
         here = claims.here()
         with self.catalogue.writing() as db:
             # Nobody else can commit now: what is neither held nor claimed is ours.
-            changes = self._take_changes()
+            changes = self._take()
             try:
                 self.catalogue.write(db, changes)
                 with self._lock:
@@ -382,7 +340,7 @@ class DiskStore:
         def release() -> None:
             with self._lock:
                 self._claims.difference_update(ids)
-                self._changes.released.extend(ids)
+                self._pending.changes.released.extend(ids)
             self.flush()
 
         def gone() -> bool:
@@ -410,7 +368,7 @@ class DiskStore:
 
     def _record(self) -> int:
         with self.catalogue.write_lock:
-            changes = self._take_changes()
+            changes = self._take()
             if not changes:
                 return 0
             try:
@@ -426,29 +384,19 @@ class DiskStore:
         self._swept = True
         evict.make_room(self.catalogue, self.packs, self.bound)
 
-    def _take_changes(self) -> Changes:
+    def _take(self) -> Changes:
         with self._lock:
-            changes, self._changes = self._changes, Changes()
-            self._unrecorded = 0
-            return changes
+            return self._pending.take()
 
     def _give_back(self, changes: Changes) -> None:
-        """Put changes that could not be recorded in front of newer ones."""
         with self._lock:
-            newer, self._changes = self._changes, changes
-            changes.versions |= newer.versions
-            changes.pieces += newer.pieces
-            changes.touched |= newer.touched
-            changes.dropped |= newer.dropped
-            changes.released += newer.released
+            self._pending.give_back(changes)
 
     def _recorded(self, changes: Changes) -> None:
         with self._lock:
-            for version, _ in changes.versions.values():
-                if self._latest.get(version.identity) is version:
-                    del self._latest[version.identity]
-            self._dropped -= changes.dropped
-            if not self._changes.pieces:
+            self._pending.recorded(changes)
+            # Only what is recorded can be read again from the catalogue.
+            if not self._pending.changes.pieces:
                 while len(self._known) > KNOWN_VERSIONS:
                     self._known.popitem(last=False)
 
@@ -476,33 +424,25 @@ class DiskStore:
 
     def _cure(self, error: sqlite3.Error | OSError) -> bool:
         """Do what an error calls for; True if it is worth trying again."""
-        code = (
-            getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if isinstance(error, sqlite3.Error)
-            else None
-        )
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            log.info("The cache's catalogue is busy; going on without it for now.")
+        trouble = diagnose(error, in_place=self._in_place())
+        if trouble is Trouble.BUSY:
+            log.info("The cache in %s is busy (%s); going on without it.", self.folder, error)
             return False
-        number = error.errno if isinstance(error, OSError) else None
-        if code == sqlite3.SQLITE_FULL or number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if trouble is Trouble.FULL:
             self._paused_until = time.monotonic() + PAUSE
-            with self._lock:
-                self._changes.pieces.clear()
             warn_once(f"No room for the cache in {self.folder}; going on without keeping more.")
             return False
         try:
-            if isinstance(error, Moved) or number == errno.ENOENT or not self._in_place():
-                log.warning("The cache folder %s was removed; beginning anew.", self.folder)
-                self._reopen()
-                return True
-            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, 0):
-                warn_once(
-                    f"The catalogue of the cache in {self.folder} is damaged ({error}); it was set "
-                    "aside and a new one begun."
-                )
-                self.catalogue.set_aside()
-                self._swept = False
+            if trouble is not Trouble.HOPELESS:
+                if trouble is Trouble.DAMAGED:
+                    warn_once(
+                        f"The catalogue of the cache in {self.folder} is damaged ({error}); it "
+                        "was set aside and a new one begun."
+                    )
+                    self.catalogue.set_aside()
+                    self._swept = False
+                else:
+                    warn_once(f"The cache in {self.folder} was removed; a new one was begun.")
                 self._reopen()
                 return True
         except (sqlite3.Error, OSError, Unusable) as worse:
@@ -546,11 +486,8 @@ class DiskStore:
     def after_fork(self, *, in_child: bool) -> None:
         """Release the locks; a child leaves to its parent what the parent has pending."""
         if in_child:
-            self._changes = Changes()
-            self._latest.clear()
-            self._dropped.clear()
+            self._pending = Pending()
             self._claims.clear()
-            self._unrecorded = 0
             self._flusher.forget()
         self.catalogue.after_fork()
         self._lock.release()

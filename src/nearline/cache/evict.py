@@ -8,17 +8,15 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nearline.cache.catalogue import Catalogue, Stored
+from nearline.cache import pieces
+from nearline.cache.catalogue import PIECE_COLUMNS, Catalogue, Stored
 from nearline.cache.packs import Packs
-from nearline.cache.pieces import intact, seed
 from nearline.provenance import Validator
 
 __all__ = ["PackUse", "hot_since", "make_room", "plan", "rewrite"]
 
 KEEP = 0.9
 """Share of the bound that is filled after making room."""
-
-_PIECE = "id, version, name, start, length, pack, position, checksum, used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,7 @@ def rewrite(
     packs.retire(pack)
     with catalogue.reading() as db:
         rows = db.execute(
-            f"SELECT {_PIECE} FROM pieces WHERE pack=? AND used>? ORDER BY used DESC",  # noqa: S608
+            f"SELECT {PIECE_COLUMNS} FROM pieces WHERE pack=? AND used>? ORDER BY used DESC",  # noqa: S608
             (pack, since),
         ).fetchall()
         versions = {
@@ -182,7 +180,7 @@ def rewrite(
             data = packs.read(piece.pack, piece.position, piece.length)
         except OSError:
             continue
-        if intact(piece, seed(owner[0], owner[1].key, piece.name), data):
+        if pieces.intact(piece, pieces.seed(owner[0], owner[1].key, piece.name), data):
             moved.append((stored, *packs.append(data)))
             most = None if most is None else most - piece.length
     with catalogue.writing() as db:

@@ -13,6 +13,8 @@ from nearline.cache.version import Buffer
 
 __all__ = ["Ledger", "Packs", "pack_name", "pack_of"]
 
+_LONG = 1 << 20
+
 OPEN_PACKS = 16
 """Descriptors kept open for reading, per store."""
 
@@ -113,11 +115,16 @@ class Packs:
                 self._fd, self._pack = fd, pack
                 self._end = max(end, os.fstat(fd).st_size)
                 return
-        pack = int.from_bytes(os.urandom(8), "big") >> 1 or 1
+        pack = self.new_id()
         self._ledger.record_pack(pack)
         fd = os.open(self.folder / pack_name(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._fd, self._pack, self._end = fd, pack, 0
+
+    @staticmethod
+    def new_id() -> int:
+        """Return an id that no pack ever had: 63 random bits."""
+        return int.from_bytes(os.urandom(8), "big") >> 1 or 1
 
     def _adopt(self, pack: int) -> int:
         """Open a pack that another process left; -1 if somebody still writes it."""
@@ -141,11 +148,11 @@ class Packs:
     # --- reading --------------------------------------------------------------
 
     def read(self, pack: int, position: int, length: int) -> bytes:
-        """Read bytes of a pack, none if it ends before them; raises OSError."""
+        """Read bytes of a pack, fewer at its end; raises OSError."""
         one = self._borrow(pack)
         try:
-            if position + length > os.fstat(one.fd).st_size:
-                return b""  # also keeps a damaged length from asking for all memory
+            if length > _LONG and position + length > os.fstat(one.fd).st_size:
+                return b""  # a damaged length must not ask for all memory
             data = os.pread(one.fd, length, position)
             while 0 < len(data) < length:  # a signal or the kernel's limit on one read
                 more = os.pread(one.fd, length - len(data), position + len(data))
