@@ -1,0 +1,44 @@
+"""Work of several headlines: only open a slide, so far that any frame could be read."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.readers import clock, side
+
+__all__ = ["prepare"]
+
+
+def _memory(name: str) -> int:
+    """Return a figure of this process in bytes: VmRSS or VmHWM."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)
+
+
+def prepare(which: str, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Warm up on another object (Job: ``warm``), and return the work: open ``slide``."""
+    reader = side(which)
+    reader.prepare(job["warm"])()
+    open_slide = reader.prepare(job["slide"])
+    gc.collect()
+
+    def work() -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        if job.get("memory"):
+            before = _memory("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+        began = clock()
+        image = open_slide()
+        ended = clock()
+        if job.get("memory"):
+            peak = _memory("VmHWM") - before
+            gc.collect()
+            facts = {"held": _memory("VmRSS") - before, "peak": peak}
+        return {"began": began, "ended": ended, "frames": int(image.NumberOfFrames), **facts}
+
+    return work

@@ -1,0 +1,97 @@
+"""The two sides: how each opens a slide and reads a region of it.
+
+Nothing of the other side is imported, and nothing of either before it is asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Nearline", "Peer", "Reader", "Region", "clock", "side"]
+
+Region = tuple[int, int, int, int]
+"""Row start, row end, column start, column end: 1-based, ends excluded."""
+
+
+class Reader(Protocol):
+    """One side of a comparison."""
+
+    def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
+        """Do what needs no connection; return the function that opens the slide."""
+        ...
+
+    def region(self, image: Any, region: Region, *, icc: bool) -> NDArray[np.uint8]:
+        """Read a region as uint8."""
+        ...
+
+
+def _region(image: Any, region: Region, *, icc: bool) -> NDArray[np.uint8]:
+    top, bottom, left, right = region
+    pixels: NDArray[np.uint8] = image.get_total_pixel_matrix(
+        row_start=top,
+        row_end=bottom,
+        column_start=left,
+        column_end=right,
+        dtype=np.uint8,
+        apply_icc_profile=None if icc else False,
+    )
+    return pixels
+
+
+class Nearline:
+    """nearline, with a cache folder of the measurement's own."""
+
+    region = staticmethod(_region)
+
+    def __init__(self) -> None:
+        self._settings = ExitStack()
+
+    def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
+        import nearline as nl
+
+        self._settings.close()
+        self._settings.enter_context(nl.settings(**target.get("settings", {})))
+        if "path" in target:
+            return lambda: nl.imread(target["path"])
+        return lambda: nl.imread(target["url"], storage_options=target["options"])
+
+
+class Peer:
+    """highdicom over s3fs with blocks of 500 kB, as highdicom's documentation advises.
+
+    The filesystem and its client are made beforehand and cost the peer nothing.
+    """
+
+    region = staticmethod(_region)
+
+    def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
+        import highdicom
+
+        if "path" in target:
+            return lambda: highdicom.imread(target["path"], lazy_frame_retrieval=True)
+        import s3fs
+
+        fs = s3fs.S3FileSystem(**target["options"], default_block_size=500_000)
+        fs.connect()
+
+        def open_slide() -> Any:
+            reader = fs.open(target["url"], mode="rb")
+            return highdicom.imread(reader, lazy_frame_retrieval=True)
+
+        return open_slide
+
+
+def side(name: str) -> Reader:
+    """Return a reader by name, "ours" or "theirs"."""
+    return Nearline() if name == "ours" else Peer()
+
+
+def clock() -> float:
+    """Seconds on the clock that all processes of the machine share."""
+    return time.monotonic()

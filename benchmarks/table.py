@@ -1,0 +1,115 @@
+"""Headlines as values: what was measured, on both sides, and what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from benchmarks.stage import Measured
+
+__all__ = ["Row", "Side", "markdown", "pairs"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The median of one side's measurements."""
+
+    seconds: float
+    requests: int
+    bytes: int
+    trips: int
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, measured: Sequence[Measured]) -> Side:
+        """Take the median of each figure; other facts from the first measurement."""
+        facts: dict[str, Any] = {}
+        for name, value in measured[0].facts.items():
+            numeric = isinstance(value, int | float)
+            facts[name] = median(m.facts[name] for m in measured) if numeric else value
+        return cls(
+            seconds=median(m.seconds for m in measured),
+            requests=round(median(m.requests for m in measured)),
+            bytes=round(median(m.bytes for m in measured)),
+            trips=round(median(m.trips for m in measured)),
+            facts=facts,
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes
+    ----------
+    work : str
+        What was done.
+    ours, theirs : Side
+        Medians.
+    floor : float or None
+        How many times faster it must be.
+    limits : dict
+        Further promises, each with whether it holds.
+    unit : {"s", "MB"}
+        Of the figures compared: time, or the facts "held" and "peak".
+    """
+
+    work: str
+    ours: Side
+    theirs: Side
+    floor: float | None
+    limits: dict[str, bool]
+    unit: str = "s"
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster ours is."""
+        return self.theirs.seconds / self.ours.seconds
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything asked for was reached."""
+        return (self.floor is None or self.ratio >= self.floor) and all(self.limits.values())
+
+
+def pairs(
+    repeat: int, ours: Callable[[], Measured], theirs: Callable[[], Measured]
+) -> tuple[Side, Side, list[Measured], list[Measured]]:
+    """Measure both sides in turn, so that a noisy minute hits both."""
+    one: list[Measured] = []
+    two: list[Measured] = []
+    for _ in range(repeat):
+        one.append(ours())
+        two.append(theirs())
+    return Side.of(one), Side.of(two), one, two
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def _cost(side: Side) -> str:
+    if not side.requests:
+        return "0"
+    amount = f"{side.bytes / 1e6:.2f} MB" if side.bytes >= 10_000 else f"{side.bytes} B"
+    return f"{side.requests} / {side.trips} / {amount}"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the table; costs are requests / round trips / bytes."""
+    lines = [
+        "| work | nearline | highdicom + s3fs | times faster | asked for | "
+        "nearline's requests / round trips / bytes | theirs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        asked = [] if row.floor is None else [f"{row.floor:g}"]
+        asked += [f"{limit}: {'yes' if kept else 'NO'}" for limit, kept in row.limits.items()]
+        lines.append(
+            f"| {row.work} | {_time(row.ours.seconds)} | {_time(row.theirs.seconds)} "
+            f"| {row.ratio:.1f} | {'; '.join(asked) or '-'} "
+            f"| {_cost(row.ours)} | {_cost(row.theirs)} |"
+        )
+    return "\n".join(lines)
