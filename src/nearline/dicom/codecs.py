@@ -17,9 +17,9 @@ from nearline.dicom.jpeg import lossless_jpeg_codec, lossy_jpeg_codec
 from nearline.dicom.jpeg2000 import htj2k_codec, jpeg2000_codec
 from nearline.dicom.jpegls import jpegls_codec
 from nearline.dicom.jpegxl import jpegxl_codec
-from nearline.dicom.native import native_codec
 from nearline.dicom.pydicom_codec import pydicom_codec
 from nearline.dicom.rle import rle_codec
+from nearline.dicom.uncompressed import native_codec
 from nearline.errors import DecodingFailed, InvalidOption, UnsupportedTransferSyntax
 from nearline.traffic import count
 
