@@ -1,59 +1,90 @@
-"""Where native (not encapsulated) frames lie: arithmetic (PS3.5 8.1, 8.2)."""
+"""Uncompressed frames."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nearline.dicom.header import Header
-from nearline.dicom.offset_tables import FrameOffsets
+from nearline.dicom.colour import expand_422, is_full_ybr, ybr_full_to_rgb
+from nearline.dicom.frame_codec import FrameCodec
+from nearline.dicom.frame_format import EXPLICIT_BIG_ENDIAN, FrameFormat
+from nearline.errors import DecodingFailed
 
-__all__ = ["FrameSize", "frame_size", "native_offsets"]
-
-_ROWS = 0x00280010
-_COLUMNS = 0x00280011
-_SAMPLES = 0x00280002
-_BITS_ALLOCATED = 0x00280100
-_PHOTOMETRIC = 0x00280004
+__all__ = ["native_codec"]
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSize:
-    """What one native frame takes.
+def native_codec(frame_format: FrameFormat) -> FrameCodec:
+    """Return the decoder of native frames.
 
-    Attributes
-    ----------
-    bits : int
-        Bits of one frame; frames follow each other without padding, so those
-        of one bit a pixel may begin within a byte.
+    A frame of single-bit pixels is given as the least run of bytes that holds it;
+    where in the first byte it begins follows from the frame's index.
     """
-
-    bits: int
-
-    def span(self, frame_index: int) -> tuple[int, int]:
-        """Return the bytes, relative to the pixel data, that hold a frame."""
-        first = frame_index * self.bits
-        return first // 8, -(-(first + self.bits) // 8)
+    if frame_format.bits_allocated == 1:
+        return _bits(frame_format)
+    return _samples(frame_format)
 
 
-def frame_size(header: Header) -> FrameSize | None:
-    """Return the size of a native frame; None where the header does not tell."""
-    rows, columns = header.unsigned(_ROWS), header.unsigned(_COLUMNS)
-    samples = header.unsigned(_SAMPLES) or 1
-    bits = header.unsigned(_BITS_ALLOCATED)
-    if not bits:
-        bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(header.pixel_keyword or "", 0)
-    if not rows or not columns or not bits:
-        return None
-    if samples == 3 and header.text(_PHOTOMETRIC) == "YBR_FULL_422":
-        samples = 2  # two luminances share their chrominances
-    return FrameSize(rows * columns * samples * bits)
+def _bits(frame_format: FrameFormat) -> FrameCodec:
+    count = frame_format.native_bits
+    shape = frame_format.shape
+
+    def decode(data: bytes, index: int, _out: NDArray[Any] | None) -> NDArray[Any]:
+        first = index * count % 8
+        packed = np.frombuffer(data, np.uint8)
+        if packed.size * 8 < first + count:
+            raise DecodingFailed(_too_short(packed.size, -(-(first + count) // 8)))
+        bits = np.unpackbits(packed, count=first + count, bitorder="little")
+        return bits[first:].reshape(shape)
+
+    return decode
 
 
-def native_offsets(size: FrameSize, pixel_offset: int, number_of_frames: int) -> FrameOffsets:
-    """Return where each frame lies; bit-packed frames get the bytes that hold them."""
-    first = np.arange(number_of_frames, dtype=np.uint64) * np.uint64(size.bits)
-    start = first // np.uint64(8)
-    stop = (first + np.uint64(size.bits + 7)) // np.uint64(8)
-    return FrameOffsets(start + np.uint64(pixel_offset), stop - start, "native")
+def _samples(frame_format: FrameFormat) -> FrameCodec:
+    big_endian = frame_format.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN
+    dtype = frame_format.dtype
+    stored = dtype.newbyteorder(">") if big_endian else dtype
+    swapped = big_endian and dtype.itemsize == 1 and frame_format.pixel_vr == "OW"
+    length = frame_format.native_bits // 8
+    rows, columns, samples = frame_format.rows, frame_format.columns, frame_format.samples_per_pixel
+    halved = frame_format.photometric_interpretation == "YBR_FULL_422" and samples == 3
+    by_plane = samples > 1 and frame_format.planar_configuration == 1 and not halved
+    to_rgb = samples == 3 and is_full_ybr(frame_format.photometric_interpretation)
+
+    def decode(data: bytes, index: int, out: NDArray[Any] | None) -> NDArray[Any]:
+        raw = memoryview(data)
+        if raw.nbytes < length:
+            raise DecodingFailed(_too_short(raw.nbytes, length))
+        if swapped:
+            raw = _swap_pairs(raw, length, index)
+        flat = np.frombuffer(raw[:length], stored)
+        if halved:
+            array = expand_422(flat, rows, columns)
+        elif by_plane:
+            array = flat.reshape(samples, rows, columns).transpose(1, 2, 0)
+        else:
+            array = flat.reshape(frame_format.shape)
+        if to_rgb:
+            return ybr_full_to_rgb(np.ascontiguousarray(array))
+        if out is None:
+            return array.astype(dtype, order="C", copy=True)
+        np.copyto(out, array)
+        return out
+
+    return decode
+
+
+def _swap_pairs(raw: memoryview, length: int, index: int) -> memoryview:
+    """Undo the 16-bit words in which big endian holds bytes whose VR is OW (PS3.5 8.1.2)."""
+    if length % 2 and (index or raw.nbytes == length):
+        raise DecodingFailed(
+            "frames of an odd number of 8-bit pixels in big-endian 16-bit words share their "
+            "words with their neighbours and cannot be read one by one."
+        )
+    even = length + length % 2
+    return np.frombuffer(raw[:even], "u2").byteswap().view(np.uint8).data
+
+
+def _too_short(found: int, wanted: int) -> str:
+    return f"there are {found} bytes of pixels where the image's size needs {wanted}."
