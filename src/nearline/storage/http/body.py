@@ -72,8 +72,11 @@ class Body(Iterator[bytes]):
         piece, failure = b"", None
         try:
             piece = self._response.read(asked)
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError) as error:
             failure = translated(error, self._url)
+        except ValueError:
+            # A TLS socket that `close` took from under this thread.
+            self._given_up = True
         if self._given_up:
             # Whatever was read: a TLS socket that is shut down gives cipher text.
             return b"", Transient(f"Reading {printable(self._url)} was given up.")
@@ -99,7 +102,8 @@ class Body(Iterator[bytes]):
             self._response.close()
 
     def _discard(self) -> None:
-        self._finished = self._given_up = True
+        # Not finished: whoever goes on must not take what came for all of it.
+        self._given_up = True
         with suppress(HTTPError, OSError):
             self._response.close()
 
@@ -113,7 +117,6 @@ class Body(Iterator[bytes]):
             self._response.shutdown()
         if self._reading.acquire(blocking=False):
             try:
-                if not self._finished:
-                    self._discard()
+                self._discard()
             finally:
                 self._reading.release()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
@@ -237,10 +237,14 @@ class HttpSource:
         )
 
     def _redirected(self, url: str, location: str) -> str:
-        parts = split(urljoin(url, location))
-        kind = parts.scheme.lower()
+        try:
+            parts = urlsplit(urljoin(url, location))
+            kind = parts.scheme.lower() if parts.hostname else ""
+        except ValueError:
+            kind = ""
         if kind not in DEFAULT_PORTS:
-            raise Unavailable(f"{self.url} was not read: it redirects to a {kind}:// URL.")
+            # Outside of the handler: the builtin error quotes the URL.
+            raise Unavailable(f"{self.url} was not read: it redirects to what is no HTTP URL.")
         if kind == "http" and url.lower().startswith("https:"):
             raise Unavailable(
                 f"{self.url} was not read: it redirects to {parts.hostname} without encryption. "
