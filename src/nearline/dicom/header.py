@@ -1,0 +1,222 @@
+"""The header of a DICOM object: everything before the pixels, read in few round trips."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from nearline.dicom.artefact import Unreadable, pack, unpack
+from nearline.dicom.byte_reader import ByteReader
+from nearline.dicom.elements import Encoding, Incomplete, Malformed, read_element, skip_sequence
+from nearline.traffic import count
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["PER_FRAME_GROUPS", "PIXEL_KEYWORDS", "SHARED_GROUPS", "Header"]
+
+PER_FRAME_GROUPS: Final = 0x52009230
+SHARED_GROUPS: Final = 0x52009229
+PIXEL_KEYWORDS: Final = {
+    0x7FE00008: "FloatPixelData",
+    0x7FE00009: "DoubleFloatPixelData",
+    0x7FE00010: "PixelData",
+}
+
+_VERSION = 1
+
+
+@dataclass(slots=True)
+class Header:
+    """What an object says before its pixels, still encoded.
+
+    Attributes
+    ----------
+    url : str
+        For messages.
+    transfer_syntax_uid : str
+        Empty where the file meta information names none.
+    implicit_vr, little_endian, deflated : bool
+        How the dataset is written.
+    preamble : bytes
+        The 128 bytes before ``DICM``; a TIFF header in dual-personality files.
+    file_meta : bytes
+        Encoded group 0002 (and group 0000, should there be one).
+    dataset_offset : int
+        Of the first byte behind `file_meta`, in the object.
+    elements : bytes
+        Encoded dataset up to the pixel data, without the Per-Frame Functional
+        Groups Sequence.
+    groups_offset, groups_length : int or None
+        Where the value of that sequence lies, in bytes; None without one.
+        Items only: a sequence delimiter is not counted.
+    pixel_keyword : {"PixelData", "FloatPixelData", "DoubleFloatPixelData"} or None
+        None for an object without pixels.
+    pixel_vr : str
+        As written; empty in implicit VR.
+    pixel_offset : int or None
+        Of the first byte of the pixel data's value.
+    pixel_length : int or None
+        Bytes of that value; None when undefined (encapsulated).
+
+    Notes
+    -----
+    In a deflated object, offsets behind `dataset_offset` are those of
+    `InflatedReader`.
+    """
+
+    url: str
+    transfer_syntax_uid: str
+    implicit_vr: bool
+    little_endian: bool
+    deflated: bool
+    preamble: bytes
+    file_meta: bytes
+    dataset_offset: int
+    elements: bytes
+    groups_offset: int | None = None
+    groups_length: int | None = None
+    pixel_keyword: str | None = None
+    pixel_vr: str = ""
+    pixel_offset: int | None = None
+    pixel_length: int | None = None
+    _groups: bytes | None = field(default=None, repr=False)
+    _reader: ByteReader | None = field(default=None, repr=False, compare=False)
+    _places: dict[int, tuple[int, int]] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the dataset's elements are written."""
+        return Encoding(self.implicit_vr, self.little_endian)
+
+    @property
+    def functional_groups(self) -> bytes | None:
+        """The encoded items of the Per-Frame Functional Groups Sequence; None without one.
+
+        A header that was kept does not carry them: they are read from the
+        object, whose bytes the cache holds, when first asked for.
+        """
+        if self._groups is None and self.groups_offset is not None:
+            if self._reader is None:
+                raise RuntimeError("This header was restored without a reader.")
+            reader = self._reader
+            if self.deflated:
+                from nearline.dicom.deflated import InflatedReader
+
+                reader = InflatedReader(reader, self)
+            stop = self.groups_offset + (self.groups_length or 0)
+            self._groups = bytes(reader.read(self.groups_offset, stop))
+        return self._groups
+
+    def value(self, tag: int) -> memoryview | None:
+        """Return the encoded value of a top-level element; None without one."""
+        if self._places is None:
+            self._places = {}
+            position = 0
+            while position + 8 <= len(self.elements):
+                try:
+                    one = read_element(self.elements, position, self.encoding)
+                    if one.length is None:
+                        position = skip_sequence(self.elements, one.value, self.encoding)
+                    else:
+                        position = one.value + one.length
+                except (Incomplete, Malformed):  # the end of a dataset that was cut there
+                    break
+                self._places[one.tag] = (one.value, position - 8 * (one.length is None))
+        place = self._places.get(tag)
+        return None if place is None else memoryview(self.elements)[place[0] : place[1]]
+
+    def text(self, tag: int) -> str:
+        """Return the first value of a text element, stripped; empty without one."""
+        value = self.value(tag) or b""
+        return bytes(value).split(b"\\")[0].strip(b" \0").decode("latin-1")
+
+    def unsigned(self, tag: int) -> int | None:
+        """Return the first value of a US or UL element; None without one."""
+        value = self.value(tag)
+        if value is None or len(value) < 2:
+            return None
+        width = 4 if len(value) == 4 else 2
+        return int.from_bytes(value[:width], "little" if self.little_endian else "big")
+
+    def dataset(self) -> Dataset:
+        """Parse the header with pydicom, file meta information included.
+
+        Equal to ``pydicom.dcmread(..., stop_before_pixels=True)``; the
+        per-frame functional groups are in it unparsed, until asked for.
+        """
+        import pydicom
+        from pydicom.dataelem import RawDataElement
+        from pydicom.tag import BaseTag
+
+        count("parsed_headers")
+        body = self.elements
+        if self.deflated:
+            stored = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
+            body = stored.compress(body) + stored.flush()
+        whole = BytesIO(b"".join((self.preamble, b"DICM", self.file_meta, body)))
+        found = pydicom.dcmread(whole, stop_before_pixels=True)
+        if self.groups_offset is not None:
+            groups = self.functional_groups or b""
+            found[PER_FRAME_GROUPS] = RawDataElement(
+                BaseTag(PER_FRAME_GROUPS),
+                None if self.implicit_vr else "SQ",
+                len(groups),
+                groups,
+                self.groups_offset,
+                self.implicit_vr,
+                self.little_endian,
+            )
+        return found
+
+    def to_bytes(self) -> bytes:
+        """Encode for keeping; `from_bytes` reads it."""
+        head = {
+            name: getattr(self, name)
+            for name in self.__slots__
+            if not name.startswith("_") and name not in ("preamble", "file_meta", "elements", "url")
+        }
+        arrays = {
+            name: np.frombuffer(getattr(self, name), np.uint8)
+            for name in ("preamble", "file_meta", "elements")
+        }
+        return pack("header", _VERSION, head, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview, reader: ByteReader) -> Header:
+        """Restore a header that was kept for the object of `reader`.
+
+        Raises
+        ------
+        Unreadable
+            A ValueError: written by another release, or damaged. Read the header anew.
+        """
+        head, arrays = unpack("header", _VERSION, data)
+        try:
+            body: dict[str, Any] = {name: one.tobytes() for name, one in arrays.items()}
+            found = cls(url=reader.url, _reader=reader, **head, **body)
+        except TypeError as error:
+            raise Unreadable("A header that was kept is damaged.") from error
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        numbers = ("dataset_offset", "groups_offset", "groups_length", "pixel_offset")
+        for name in (*numbers, "pixel_length"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 0):
+                raise Unreadable("A header that was kept is damaged.")
+        flags = (self.implicit_vr, self.little_endian, self.deflated)
+        texts = (self.transfer_syntax_uid, self.pixel_vr, self.pixel_keyword or "")
+        if not all(type(one) is bool for one in flags) or not all(type(t) is str for t in texts):
+            raise Unreadable("A header that was kept is damaged.")
+        if self.pixel_keyword not in (None, *PIXEL_KEYWORDS.values()):
+            raise Unreadable("A header that was kept is damaged.")
+        if (self.groups_offset is None) != (self.groups_length is None):
+            raise Unreadable("A header that was kept is damaged.")
+        if (self.pixel_keyword is None) != (self.pixel_offset is None):
+            raise Unreadable("A header that was kept is damaged.")

@@ -1,0 +1,216 @@
+"""Reading a header: what the first read brought, then what the parser finds it needs."""
+
+from __future__ import annotations
+
+from nearline.dicom.byte_reader import Buffer, ByteReader
+from nearline.dicom.deflated import Inflater
+from nearline.dicom.elements import ITEM_END, Element, Encoding, Malformed
+from nearline.dicom.header import PER_FRAME_GROUPS, PIXEL_KEYWORDS, Header
+from nearline.dicom.item_chain import ItemChain
+from nearline.dicom.window import LIMIT, Ended, Oversized, Window
+from nearline.errors import InvalidDicom, NotDicom, TooLarge, TruncatedObject
+
+__all__ = ["read_header"]
+
+_IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+_EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+
+_TRANSFER_SYNTAX = 0x00020010
+_NUMBER_OF_FRAMES = 0x00280008
+_EXTENDED_OFFSETS = 0x7FE00001
+
+_AHEAD = 64 * 1024
+_FIRST = 256 * 1024
+
+_META = Encoding(implicit_vr=False, little_endian=True)
+_COMMAND = Encoding(implicit_vr=True, little_endian=True)
+
+
+def read_header(reader: ByteReader) -> Header:
+    """Read everything before the pixels.
+
+    A header that the reader's prefix holds costs no read; one with a large
+    sequence of known length costs one more.
+
+    Raises
+    ------
+    NotDicom
+        No ``DICM`` behind the preamble.
+    TruncatedObject
+        The object ends within its header.
+    InvalidDicom
+        The header cannot be followed; the message names the byte offset.
+    TooLarge
+        A header beyond 1 GiB.
+    """
+    prefix = reader.prefix
+    window = Window(prefix, _Stored(reader, len(prefix)), end=reader.size)
+    try:
+        return _Reading(reader, window).header()
+    except Malformed as fault:
+        raise InvalidDicom(
+            f"{reader.url} is not valid DICOM: {fault.reason} at byte {fault.position}."
+        ) from None
+    except Oversized:
+        raise TooLarge(
+            f"The header of {reader.url} is larger than {LIMIT} bytes: it is no image that can "
+            "be read this way."
+        ) from None
+    except Ended as end:
+        if end.size < 132:
+            raise _not_dicom(reader) from None
+        raise TruncatedObject(
+            f"{reader.url} ends at byte {end.size}, within its header, which needs "
+            f"{end.needed} bytes. Transfer the object again."
+        ) from None
+
+
+class _Stored:
+    """The bytes of an object behind its prefix, in order."""
+
+    def __init__(self, reader: ByteReader, position: int) -> None:
+        self._reader = reader
+        self._position = position
+
+    def __call__(self, count: int) -> Buffer:
+        start = self._position
+        self._position = min(start + count, self._reader.size)
+        return self._reader.read(start, self._position) if self._position > start else b""
+
+
+def _not_dicom(reader: ByteReader) -> NotDicom:
+    return NotDicom(
+        f"{reader.url} is not a DICOM file: 'DICM' is missing at byte 128. "
+        "Check that the URL names the object that you mean."
+    )
+
+
+class _Reading:
+    """One pass over a header."""
+
+    def __init__(self, reader: ByteReader, window: Window) -> None:
+        self._reader = reader
+        self._window = window
+        self._pieces: list[bytes] = []
+        self._mark = 0
+        self._frames = 0
+
+    def header(self) -> Header:
+        window = self._window
+        window.reach(132, generously=_FIRST)
+        if window.copy(128, 132) != b"DICM":
+            raise _not_dicom(self._reader)
+        syntax, position = self._file_meta(132)
+        found = Header(
+            url=self._reader.url,
+            transfer_syntax_uid=syntax,
+            implicit_vr=syntax == _IMPLICIT_LITTLE,
+            little_endian=syntax != _EXPLICIT_BIG,
+            deflated=syntax == _DEFLATED,
+            preamble=window.copy(0, 128),
+            file_meta=window.copy(132, position),
+            dataset_offset=position,
+            elements=b"",
+            _reader=self._reader,
+        )
+        if found.deflated:
+            self._window = Window(b"", Inflater(self._reader, position).following, base=position)
+        found.implicit_vr, found.little_endian = self._as_written(found)
+        self._mark = position
+        self._dataset(found)
+        found.elements = b"".join(self._pieces)
+        return found
+
+    def _file_meta(self, position: int) -> tuple[str, int]:
+        """Walk groups 0002 and 0000; return the transfer syntax and the dataset's offset."""
+        syntax = ""
+        for group, encoding in ((2, _META), (0, _COMMAND)):
+            while not self._window.at_end(position):
+                element = self._window.element(position, encoding)
+                if element.tag >> 16 != group:
+                    break
+                position = self._window.behind(element, encoding)
+                if element.tag == _TRANSFER_SYNTAX:
+                    value = self._window.copy(element.value, position)
+                    syntax = value.strip(b" \0").decode("latin-1")
+        return syntax, position
+
+    def _as_written(self, header: Header) -> Encoding:
+        """Correct what the transfer syntax says by what the first element shows."""
+        said, position = header.encoding, header.dataset_offset
+        if self._window.at_end(position):
+            return said
+        first = self._window.copy(position, position + 6)
+        if not header.transfer_syntax_uid:
+            # Big endian shows in a group number (0008) that reads as 0x0800.
+            said = Encoding(
+                implicit_vr=False, little_endian=int.from_bytes(first[:2], "little") < 1024
+            )
+        explicit = first[4:].isalpha() and first[4:].isupper()
+        if not explicit and not header.transfer_syntax_uid:
+            return Encoding(implicit_vr=True, little_endian=True)
+        return Encoding(not explicit, said.little_endian)
+
+    def _dataset(self, found: Header) -> None:
+        window, position, encoding = self._window, found.dataset_offset, found.encoding
+        while not window.at_end(position):
+            element = window.element(position, encoding)
+            if element.tag in PIXEL_KEYWORDS:
+                found.pixel_keyword = PIXEL_KEYWORDS[element.tag]
+                found.pixel_vr = element.vr.decode("latin-1")
+                found.pixel_offset, found.pixel_length = element.value, element.length
+                break
+            if element.tag == ITEM_END:
+                break
+            if element.tag == PER_FRAME_GROUPS:
+                self._pieces.append(window.copy(self._mark, position))
+                position = self._mark = self._functional_groups(found, element)
+                continue
+            stop = window.behind(element, encoding, generously=self._ahead(element))
+            if element.tag == _NUMBER_OF_FRAMES:
+                self._frames = _count(window.copy(element.value, stop))
+            position = stop
+        else:
+            rest = window.copy(position, window.stop)
+            if rest.strip(b"\0"):
+                raise Ended(position + 8, window.stop)
+        self._pieces.append(window.copy(self._mark, position))
+
+    def _functional_groups(self, found: Header, element: Element) -> int:
+        """Cut the sequence's value out; return the offset behind it."""
+        window = self._window
+        found.groups_offset = element.value
+        if element.length is not None:
+            found.groups_length = element.length
+            stop = element.value + element.length
+            found._groups = window.cut(element.value, stop, generously=self._ahead(element))
+            return stop
+        chain = ItemChain(found.encoding, undefined=True)
+        try:
+            while not chain.follow(window.data[element.value - window.base :]):
+                window.double(element.value + chain.needed)
+        except Malformed as fault:
+            raise Malformed(fault.reason, fault.position + element.value) from None
+        found.groups_length = chain.end
+        found._groups = window.cut(element.value, element.value + chain.end)
+        return element.value + chain.end + 8
+
+    def _ahead(self, element: Element) -> int:
+        """How much to read behind a value that must be fetched anyway.
+
+        Behind the functional groups lie, as a rule, offset tables: 8 + 8 bytes
+        a frame in the extended one, 4 in the basic one.
+        """
+        if element.tag == _EXTENDED_OFFSETS:
+            return (element.length or 0) + 1024
+        if element.tag == PER_FRAME_GROUPS and element.length is not None:
+            return _AHEAD + min(20 * self._frames, element.length // 4)
+        return _AHEAD
+
+
+def _count(value: bytes) -> int:
+    try:
+        return max(0, int(value.split(b"\\")[0].strip(b" \0") or 0))
+    except ValueError:
+        return 0
