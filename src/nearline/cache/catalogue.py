@@ -272,17 +272,27 @@ class Catalogue:
                 (below,),
             ).fetchall()
 
-    def record(self, changes: Changes) -> int:
-        """Write everything in one transaction; return the bytes of all packs.
+    def record(self, changes: Changes) -> tuple[int, set[int]]:
+        """Write everything in one transaction.
 
-        Pieces in packs that an evictor removed meanwhile are left out.
+        Returns
+        -------
+        int
+            Bytes of all packs.
+        set of int
+            Packs that the catalogue does not list (any more).
         """
         with self.writing() as db:
-            self.write(db, changes)
-            return int(db.execute("SELECT COALESCE(SUM(size), 0) FROM packs").fetchone()[0])
+            lost = self.write(db, changes)
+            total = db.execute("SELECT COALESCE(SUM(size), 0) FROM packs").fetchone()[0]
+        return int(total), lost
 
-    def write(self, db: sqlite3.Connection, changes: Changes) -> None:
-        """Write changes within a transaction."""
+    def write(self, db: sqlite3.Connection, changes: Changes) -> set[int]:
+        """Write changes within a transaction; return packs that the catalogue does not list.
+
+        An evictor removed them, or another catalogue took this one's place:
+        their pieces are left out.
+        """
         db.executemany("DELETE FROM pieces WHERE pack=? AND position=?", changes.dropped)
         for version, becomes_latest in changes.versions.values():
             self._write_version(db, version, becomes_latest)
@@ -315,6 +325,7 @@ class Catalogue:
             [(used, *place) for place, used in changes.touched.items()],
         )
         db.executemany("DELETE FROM claims WHERE id=?", [(one,) for one in changes.released])
+        return {piece.pack for _, piece in changes.pieces} - known
 
     def _write_version(self, db: sqlite3.Connection, version: Version, latest: bool) -> None:
         row = db.execute(

@@ -86,6 +86,7 @@ class DiskStore:
         self._known: OrderedDict[int, Known] = OrderedDict()
         self._pending = Pending()
         self._claims: set[int] = set()
+        self._lost: set[int] = set()  # packs in which nothing more is recorded
         self._swept = False
         self._failed = False
         self._paused_until = 0.0
@@ -279,6 +280,8 @@ class DiskStore:
         size = len(view) if name else LARGEST_PIECE
         cuts = range(0, len(view), size) if len(view) else range(1)
         sums = [checksum(origin, start + at, view[at : at + size]) for at in cuts]
+        while self._lost:
+            self.packs.retire(self._lost.pop())
         place = self._guarded(lambda: self.packs.append(view), None)
         if place is None:
             return
@@ -314,7 +317,7 @@ class DiskStore:
             # Nobody else can commit now: what is neither held nor claimed is ours.
             changes = self._take()
             try:
-                self.catalogue.write(db, changes)
+                lost = self.catalogue.write(db, changes)
                 with self._lock:
                     known = self._of(version)
                     self._refresh(known)
@@ -331,7 +334,7 @@ class DiskStore:
             except BaseException:
                 self._give_back(changes)
                 raise
-        self._recorded(changes)
+        self._recorded(changes, lost)
         with self._lock:
             self._claims.update(ids)
         if ids:
@@ -372,11 +375,11 @@ class DiskStore:
             if not changes:
                 return 0
             try:
-                total = self.catalogue.record(changes)
+                total, lost = self.catalogue.record(changes)
             except BaseException:
                 self._give_back(changes)
                 raise
-            self._recorded(changes)
+            self._recorded(changes, lost)
         self.packs.close_removed()
         return total
 
@@ -392,13 +395,16 @@ class DiskStore:
         with self._lock:
             self._pending.give_back(changes)
 
-    def _recorded(self, changes: Changes) -> None:
+    def _recorded(self, changes: Changes, lost: set[int]) -> None:
         with self._lock:
             self._pending.recorded(changes)
             # Only what is recorded can be read again from the catalogue.
             if not self._pending.changes.pieces:
                 while len(self._known) > KNOWN_VERSIONS:
                     self._known.popitem(last=False)
+            if lost:
+                self._lost |= lost
+                self._known.clear()
 
     def _in_background(self) -> bool:
         self.flush()

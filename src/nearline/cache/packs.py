@@ -109,12 +109,15 @@ class Packs:
     def _open_writer(self, room: int) -> None:
         for pack, end in self._ledger.adoptable(self._roll - room):
             fd = self._adopt(pack)
-            if fd >= 0:
-                # Never below what the catalogue says: after lost writes the
-                # file may be shorter, and no position is ever used twice.
-                self._fd, self._pack = fd, pack
-                self._end = max(end, os.fstat(fd).st_size)
+            if fd < 0:
+                continue
+            # Never below what the catalogue says: after lost writes the file
+            # may be shorter, and no position is ever used twice.
+            end = max(end, os.fstat(fd).st_size)
+            if end + room <= self._roll:
+                self._fd, self._pack, self._end = fd, pack, end
                 return
+            os.close(fd)
         pack = self.new_id()
         self._ledger.record_pack(pack)
         fd = os.open(self.folder / pack_name(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

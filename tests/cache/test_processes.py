@@ -1,0 +1,127 @@
+"""Processes that share a folder, and what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cache.contents import disk
+from nearline.cache import maintenance
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def start(what: str, **job: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(WORKER), what, json.dumps(job)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> tuple[list[int], str]:
+    """Return exit codes and what was printed; a traceback fails the test at once."""
+    printed = ""
+    for one in processes:
+        out, err = one.communicate(timeout=240)
+        assert "Traceback" not in err, err
+        printed += out
+    return [one.returncode for one in processes], printed
+
+
+def fetch_with_ten_processes(folder: Path, *, off: tuple[str, ...] = ()) -> Counter[str]:
+    log, go = folder / "fetched", folder / "go"
+    job = {"folder": str(folder / "cache"), "log": str(log), "start": str(go), "pieces": 60}
+    processes = [start("fetch", **job, off=off) for _ in range(10)]
+    go.touch()
+    codes, _ = finish(processes)
+    assert codes == [0] * 10
+    return Counter(log.read_text().split())
+
+
+def test_ten_cold_processes_fetch_every_piece_once(tmp_path: Path) -> None:
+    fetched = fetch_with_ten_processes(tmp_path)
+    assert len(fetched) == 60
+    assert set(fetched.values()) == {1}
+
+
+def test_that_suite_fails_without_claims(tmp_path: Path) -> None:
+    fetched = fetch_with_ten_processes(tmp_path, off=("claims",))
+    assert max(fetched.values()) > 1
+
+
+def use_together(folder: Path, *, off: tuple[str, ...] = (), seconds: float = 6.0) -> list[int]:
+    go = folder / "go"
+    roles = ["evictor", "writer", "writer", "reader", "reader"]
+    job = {"folder": str(folder / "cache"), "start": str(go), "seconds": seconds, "off": off}
+    processes = [
+        start("use", **job, role=role, seed=seed, bound=600_000 if role == "evictor" else 1 << 30)
+        for seed, role in enumerate(roles)
+    ]
+    go.touch()
+    codes, printed = finish(processes)
+    assert sum(map(int, printed.split())) > 50 or off
+    return codes
+
+
+def test_evictor_beside_readers_and_writers_never_gives_a_wrong_byte(tmp_path: Path) -> None:
+    assert use_together(tmp_path) == [0] * 5
+    assert maintenance.verify(tmp_path / "cache").sound
+
+
+def test_that_suite_fails_when_pack_ids_return_and_nothing_is_checked(tmp_path: Path) -> None:
+    assert 1 in use_together(tmp_path, off=("ids", "checksums"))
+
+
+def write_together(folder: Path, *, off: tuple[str, ...] = ()) -> int:
+    go = folder / "go"
+    job = {"folder": str(folder / "cache"), "start": str(go), "seconds": 2.0, "off": off}
+    disk(folder / "cache").close()
+    processes = [start("use", **job, role="writer", seed=n, bound=1 << 30) for n in range(4)]
+    go.touch()
+    finish(processes)
+    return len(maintenance.verify(folder / "cache").damaged)
+
+
+def test_no_two_processes_write_one_pack(tmp_path: Path) -> None:
+    assert write_together(tmp_path) == 0
+
+
+def test_that_suite_fails_when_packs_are_taken_from_living_writers(tmp_path: Path) -> None:
+    assert write_together(tmp_path, off=("writers",)) > 0
+
+
+def kill(folder: Path, times: int, *, off: tuple[str, ...] = ()) -> tuple[int, int]:
+    codes, printed = finish(
+        [start("kills", folder=str(folder / "cache"), times=times, seed=7, off=off)]
+    )
+    return codes[0], int(printed or 0)
+
+
+def test_two_hundred_kills_while_writing_leave_only_true_bytes(tmp_path: Path) -> None:
+    code, bytes_read = kill(tmp_path, 200)
+    assert code == 0
+    assert bytes_read > 1_000_000
+    assert maintenance.verify(tmp_path / "cache").sound
+
+
+def test_that_suite_fails_when_pieces_are_recorded_before_they_are_written(
+    tmp_path: Path,
+) -> None:
+    code, _ = kill(tmp_path, 200, off=("order", "checksums"))
+    assert code == 1
+
+
+@pytest.mark.parametrize("off", [("order",), ("checksums",)])
+def test_checksums_and_order_each_hold_without_the_other(
+    tmp_path: Path, off: tuple[str, ...]
+) -> None:
+    code, _ = kill(tmp_path, 40, off=off)
+    assert code == 0
