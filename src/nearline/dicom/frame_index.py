@@ -143,6 +143,7 @@ class FrameIndex:
             group, number, length = _ITEM_HEADER.unpack_from(whole, position)
             tag = group << 16 | number
             if tag == SEQUENCE_END and position:
+                position = len(whole)
                 break
             if tag != ITEM:
                 raise self._lying(frame_index, position, f"{tag_name(tag)} is there")
@@ -155,7 +156,7 @@ class FrameIndex:
             fragments.append(whole[position : position + length])
             position += length
         # A table of lengths may count the padding byte that an item lacks.
-        if len(whole) - position > 1 and frame_index != self.open_ended:
+        if len(whole) - position > 1:
             raise self._lying(frame_index, position, "no item begins")
         if not any(fragments):
             raise self._lying(frame_index, 0, "the frame is empty")
@@ -179,6 +180,7 @@ class FrameIndex:
         head: dict[str, Any] = {
             name: getattr(self, name)
             for name in (
+                "url",
                 "size",
                 "number_of_frames",
                 "encapsulated",
@@ -192,7 +194,7 @@ class FrameIndex:
         return pack("frames", _VERSION, head, own | self.columns.arrays())
 
     @classmethod
-    def from_bytes(cls, data: bytes | memoryview, *, url: str) -> FrameIndex:
+    def from_bytes(cls, data: bytes | memoryview) -> FrameIndex:
         """Restore an index that was kept; its arrays are views of `data`.
 
         Raises
@@ -205,7 +207,6 @@ class FrameIndex:
             count = head["number_of_frames"]
             head["notes"] = tuple(head["notes"])
             found = cls(
-                url=url,
                 offsets=arrays["offsets"],
                 lengths=arrays["lengths"],
                 columns=Columns.from_arrays(count, arrays),
