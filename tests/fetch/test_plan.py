@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,7 +87,7 @@ def test_gaps_that_stay_could_not_be_joined(wanted: list[ByteRange], policy: Pol
     missing = total(subtract(wanted, ()))
     spare = (policy.overhead - 1) * missing - sum(request.gap_bytes for request in requests)
     if len(requests) > 1:
-        gaps = [b.span.start - a.span.stop for a, b in zip(requests, requests[1:], strict=False)]
+        gaps = [b.span.start - a.span.stop for a, b in pairwise(requests)]
         assert min(gaps) > spare - 1
 
 

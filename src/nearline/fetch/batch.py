@@ -87,6 +87,7 @@ class Ahead:
             for carrier in self._started.own:
                 if carrier.returned:
                     self._started.due.pop(carrier, None)
+                carrier.take_back()
         let_go(self._started)
 
 

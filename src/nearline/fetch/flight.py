@@ -92,6 +92,10 @@ class Flight(Request):
         if self._over:
             self._return()
 
+    def take_back(self) -> None:
+        """Undo `lend`, unless the flight is over."""
+        self._lent = False
+
     def give_back(self) -> None:
         """Let another process fetch the bytes: waiters plan again. It was not submitted."""
         self.cancelled = True

@@ -10,7 +10,7 @@ from nearline.fetch.download import Download
 from nearline.fetch.engine import Lane, engine
 from nearline.fetch.events import Carrier, Event, Sink
 from nearline.fetch.flight import Flight
-from nearline.fetch.plan import Policy, plan
+from nearline.fetch.plan import LARGEST_REQUEST, Policy, plan
 from nearline.fetch.under_way import Part, distribute
 from nearline.fetch.version import ClaimShare, ObjectVersion
 
@@ -111,8 +111,7 @@ def _join_flights(
     deliver: bool,
 ) -> list[Flight]:
     joined, rest = version.under_way.joinable(parts)
-    parallel = 1 if version.gate else lane.settings.max_requests
-    requests = plan([span for span, _ in rest], (), Policy(parallel=parallel))
+    requests = plan([span for span, _ in rest], (), _policy(version))
     new = [Flight(version, one, lane=lane, cache=cache, owner=events) for one in requests]
     for flight in new:
         version.under_way.add(flight)
@@ -127,6 +126,14 @@ def _join_flights(
             new[number].join(Sink(*span, index, events))
     started.own.update(new)
     return new
+
+
+def _policy(version: ObjectVersion) -> Policy:
+    settings = version.settings
+    return Policy(
+        parallel=1 if version.gate else settings.max_requests,
+        largest_request=min(LARGEST_REQUEST, settings.max_bytes_in_flight),
+    )
 
 
 def _join_download(

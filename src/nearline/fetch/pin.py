@@ -108,7 +108,7 @@ class Pin:
             and found.strong_etag is not None
             and found.last_modified == held.last_modified
             and found.generation == held.generation
-            and found.size == held.size
+            and found.size in (None, held.size)
         )
 
     def _distrust(self) -> None:

@@ -14,10 +14,12 @@ from itertools import pairwise
 
 from nearline.ranges import ByteRange, subtract, total
 
-__all__ = ["PlannedRequest", "Policy", "plan"]
+__all__ = ["LARGEST_REQUEST", "PlannedRequest", "Policy", "plan"]
 
 _KIB = 1 << 10
 _MIB = 1 << 20
+
+LARGEST_REQUEST = 16 * _MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class Policy:
     parallel: int = 32
     small_gap: int = 64 * _KIB
     overhead: float = 1.15
-    largest_request: int = 16 * _MIB
+    largest_request: int = LARGEST_REQUEST
     smallest_split: int = _MIB
 
 

@@ -89,6 +89,8 @@ class Reader:
             return memoryview(b"")
         if self._prefix is not None:
             return self._prefix
+        if self._version.in_place:
+            return self._version.read_in_place(ByteRange(0, self._prefix_length))
         return self._version.get(ByteRange(0, self._prefix_length)) or memoryview(b"")
 
     # --- bytes ------------------------------------------------------------
@@ -349,5 +351,5 @@ class Reader:
         beginning = b"".join(view for _, view in pieces)
         self._prefix_length = len(beginning)
         whole_prefix = ByteRange(0, len(beginning))
-        if beginning and version.held(whole_prefix) != [whole_prefix]:
+        if beginning and not version.in_place and version.held(whole_prefix) != [whole_prefix]:
             self._prefix = memoryview(beginning)

@@ -127,17 +127,18 @@ class Request:
 
     def _ask(self) -> Answer | None:
         pin = self.pin
+        condition = pin.condition if pin else None
         count("requests")
         try:
             return self.source.read(
                 self.position,
                 self.stop,
-                pin=pin.condition if pin else None,
+                pin=condition,
                 unless=self._unless,
                 timeout=self.lane.settings.timeout,
             )
         except ObjectChanged as error:
-            if pin is None or pin.condition is None:
+            if pin is None or condition is None:
                 raise
             # A balancer's nodes differ in their ETags: ask what there is now, and compare.
             current: Validator | None = getattr(error, "current", None)

@@ -87,6 +87,8 @@ class ObjectVersion:
         self.keeps_in_memory = not validator.pins
         self._filed = validator
         self._place = self._file()
+        if pin.note:
+            self._warn()
 
     @property
     def in_place(self) -> bool:
@@ -223,4 +225,7 @@ class ObjectVersion:
             self._filed = self.pin.validator
         if noticed:
             self._place = self._file()
-            _log.warning("%s: %s.", self.source.url, self.pin.note)
+            self._warn()
+
+    def _warn(self) -> None:
+        _log.warning("%s: %s.", self.source.url, self.pin.note)
