@@ -246,3 +246,15 @@ def test_impossible_hosts_and_headers():
             HttpSource(f"http://{host}/a").read(0, 1)
     with pytest.raises(Unavailable, match="not valid"):
         HttpSource("http://127.0.0.1:9/a", headers={"X-Key": "S3CRET\nX: y"}).read(0, 1)
+
+
+def test_connections_that_serve_one_answer_only(server, source):
+    server.misbehave("/a", faults.set_headers(Connection="close"))
+    assert body(source.read(0, 300_000)) == DATA[:300_000]
+    assert body(source.read(5, 10)) == DATA[5:10]
+    answer = source.read(0, None)
+    next(answer.chunks)
+    answer.close()
+    with pytest.raises(Transient):
+        body(answer)
+    assert server.connections == 3

@@ -1,5 +1,9 @@
 """For tests of programs that read remote objects: a server that misbehaves, a line that is slow.
 
+`RangeServer` serves objects on loopback, logs what it is asked and misbehaves in
+the ways that `nearline.testing.faults` lists; `DelayProxy` puts distance between
+it, or any other server, and a client.
+
 Nothing here reaches beyond the loopback interface, and the package itself
 never imports it.
 """

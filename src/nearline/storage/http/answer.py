@@ -17,6 +17,9 @@ __all__ = ["Asked", "Body", "changed", "conditions", "interpret", "retry_after",
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d+)-(\d+)|\*)/(\d+|\*)", re.IGNORECASE)
 
+_LONGEST_TOLD = 100
+"""Characters of a Content-Range that are looked at and quoted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -207,7 +210,7 @@ def _beyond_the_end(asked: Asked, headers: Mapping[str, str]) -> Body:
 
 def _is_partial(asked: Asked, headers: Mapping[str, str]) -> bool:
     """Tell whether a 200 brings just the range: some servers say 200 for 206."""
-    told = headers.get("Content-Range", "").strip()
+    told = headers.get("Content-Range", "").strip()[:_LONGEST_TOLD]
     match = _CONTENT_RANGE.fullmatch(told)
     if match is None or match[1] is None:
         return False
@@ -221,7 +224,7 @@ def _is_partial(asked: Asked, headers: Mapping[str, str]) -> bool:
 
 
 def _partial(asked: Asked, headers: Mapping[str, str]) -> Body:
-    told = headers.get("Content-Range", "").strip()
+    told = headers.get("Content-Range", "").strip()[:_LONGEST_TOLD]
     match = _CONTENT_RANGE.fullmatch(told)
     length = _content_length(headers)
     if not told:

@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -33,6 +34,12 @@ Verify = bool | str
 """Check certificates (True), not at all, or against the bundle of this path."""
 
 _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+_PROXY_VARIABLES = tuple(
+    spelled
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method")
+    for spelled in (name, name.upper())
+)
 
 _POOL_SIZE = 64
 
@@ -133,9 +140,19 @@ def _encoded_dots(segment: str) -> str:
 
 
 def _proxy(kind: str, host: str, port: int | None) -> str | None:
+    told = tuple(os.environ.get(name) for name in _PROXY_VARIABLES)
+    return _proxy_told(told, kind, host, port or DEFAULT_PORTS[kind])
+
+
+@lru_cache(maxsize=256)
+def _proxy_told(
+    _environment: tuple[str | None, ...], kind: str, host: str, port: int
+) -> str | None:
+    # Remembered for each state of the environment: the standard library goes
+    # through all its variables, which costs as much as the rest of a request.
     proxies = getproxies()
     chosen = proxies.get(kind) or proxies.get("all")
-    if not chosen or proxy_bypass(f"{host}:{port or DEFAULT_PORTS[kind]}"):
+    if not chosen or proxy_bypass(f"{host}:{port}"):
         return None
     return chosen if "://" in chosen else f"http://{chosen}"
 

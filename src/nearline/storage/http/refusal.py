@@ -18,6 +18,9 @@ _PASSING = frozenset([408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522
 
 _LONGEST_SENTENCE = 300
 
+_SHORTEST_SECRET = 4
+"""Shorter ones are part of too many words."""
+
 _NO_CONTAINER = frozenset(["NoSuchBucket", "ContainerNotFound", "NoSuchUpload"])
 
 _CREDENTIAL_CODES = frozenset(
@@ -64,7 +67,7 @@ class Refusal:
     @property
     def sentence(self) -> str:
         """The store's own words, or an empty string."""
-        said = _element(self.body, "Message").split("\n")[0].strip()
+        said = _element(self.body, "Message")
         return said if len(said) <= _LONGEST_SENTENCE else said[:_LONGEST_SENTENCE] + "…"
 
     @property
@@ -117,7 +120,10 @@ def _absent(asked: Asked, refusal: Refusal, said: str) -> NearlineError:
         return NotFound(f"{asked.url}: there is no such bucket{said}.")
     if refusal.headers.get("x-amz-delete-marker") == "true":
         return NotFound(f"{asked.url} was deleted: its newest version is a delete marker.")
-    return NotFound(f"There is no object {asked.url}{said}.")
+    hint = ""
+    if asked.url.startswith("az://") and refusal.code == "ResourceNotFound":
+        hint = " Azure says the same of containers that are not public."
+    return NotFound(f"There is no object {asked.url}{said}.{hint}")
 
 
 def _denied(asked: Asked, refusal: Refusal, said: str, *, expired: bool) -> str:
@@ -135,16 +141,18 @@ def _denied(asked: Asked, refusal: Refusal, said: str, *, expired: bool) -> str:
 
 
 def _said(refusal: Refusal, secrets: Iterable[str]) -> str:
-    parts = [part.rstrip(".") for part in (refusal.code, refusal.sentence) if part]
+    parts = [part.rstrip(". ") for part in (refusal.code, refusal.sentence) if part]
     if not parts:
         return "" if refusal.status in (401, 403, 404, 410) else " without a reason"
     told = ": ".join(parts)
     for secret in secrets:
-        told = told.replace(secret, "…")
+        if len(secret) >= _SHORTEST_SECRET:
+            told = told.replace(secret, "…")
     return f" ({told})"
 
 
 def _element(body: bytes, name: str) -> str:
     """Return the text of the first XML element of a name; the stores use no attributes."""
     match = re.search(rb"<%b>([^<]*)</%b>" % (name.encode(), name.encode()), body)
-    return html.unescape(match[1].decode("utf-8", "replace")).strip() if match else ""
+    text = html.unescape(match[1].decode("utf-8", "replace")) if match else ""
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()
