@@ -136,7 +136,7 @@ def test_http_headers_in_pandas_and_fsspec_spelling() -> None:
 def test_http_login_in_every_spelling() -> None:
     import aiohttp
 
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="BasicAuth"):
         login = aiohttp.BasicAuth("u", "p")
     for spelling in (
         {"auth": ("u", "p")},

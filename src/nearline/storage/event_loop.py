@@ -11,6 +11,7 @@ raises instead.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import os
 import sys
@@ -21,12 +22,13 @@ from typing import Any, TypeVar
 
 from nearline.errors import UnsafeAfterFork
 
-__all__ = ["mark_used", "refuse_after_fork", "run"]
+__all__ = ["mark_used", "orphaned", "refuse_after_fork", "run"]
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
 _used = False
 _orphaned = False
 
@@ -51,18 +53,50 @@ def run(work: Coroutine[Any, Any, T], timeout: float) -> T:
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
-    global _loop
+    global _loop, _thread
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="nearline-obstore", daemon=True).start()
+            _thread = threading.Thread(
+                target=_loop.run_forever, name="nearline-obstore", daemon=True
+            )
+            _thread.start()
         return _loop
+
+
+def _at_exit() -> None:
+    """Let obstore's threads come to rest while they may still call into Python.
+
+    One that asks for the interpreter's lock after its end aborts the process.
+    """
+    loop, thread = _loop, _thread
+    if loop is None or thread is None or loop.is_closed():
+        return
+
+    async def stop() -> None:
+        for task in asyncio.all_tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
+        await asyncio.sleep(_SETTLE_S)
+        loop.stop()
+
+    asyncio.run_coroutine_threadsafe(stop(), loop)
+    thread.join(timeout=1)
+
+
+_SETTLE_S = 0.02
+atexit.register(_at_exit)
 
 
 def mark_used() -> None:
     """Remember that obstore's threads run in this process."""
     global _used
     _used = True
+
+
+def orphaned() -> bool:
+    """Whether this process was forked from one in which obstore ran."""
+    return _orphaned
 
 
 def refuse_after_fork(url: str) -> None:
@@ -106,9 +140,9 @@ def _before_fork() -> None:
 
 
 def _in_child() -> None:
-    global _lock, _loop, _orphaned
+    global _lock, _loop, _thread, _orphaned
     _lock = threading.Lock()
-    _loop = None
+    _loop = _thread = None
     _orphaned = _orphaned or _about_to_orphan
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from nearline.errors import AccessDenied, NearlineError
+from nearline.errors import AccessDenied
 from nearline.provenance import Validator
 from nearline.storage.source import Answer, Source
 
@@ -76,21 +76,18 @@ class SignedFirst:
         """Read by the way that works; see `Source.read`."""
         if self._chosen is not None:
             return self._chosen.read(start, stop, pin=pin, unless=unless, timeout=timeout)
-        try:
-            answer = self._signed.read(start, stop, pin=pin, unless=unless, timeout=timeout)
-        except AccessDenied as denied:
-            refusal = denied
-        else:
+        answer, refusal = _attempt(self._signed, start, stop, pin, unless, timeout)
+        if answer is not None:
             self._choose(self._signed)
             return answer
         with self._lock:
             if self._unsigned is None:
                 self._unsigned = self._make_unsigned()
             unsigned = self._unsigned
-        try:
-            answer = unsigned.read(start, stop, pin=pin, unless=unless, timeout=timeout)
-        except NearlineError:
-            raise refusal from None
+        answer, _ = _attempt(unsigned, start, stop, pin, unless, timeout)
+        if answer is None:
+            # Outside of any handler: no error is another one's context.
+            raise refusal
         self._choose(unsigned)
         return answer
 
@@ -104,6 +101,22 @@ class SignedFirst:
         self._signed.close()
         if self._unsigned is not None:
             self._unsigned.close()
+
+
+def _attempt(
+    source: Source,
+    start: int,
+    stop: int | None,
+    pin: Validator | None,
+    unless: Validator | None,
+    timeout: float,
+) -> tuple[Answer | None, AccessDenied]:
+    """Return the answer, or None and the refusal."""
+    try:
+        answer = source.read(start, stop, pin=pin, unless=unless, timeout=timeout)
+    except AccessDenied as refusal:
+        return None, refusal
+    return answer, AccessDenied()
 
 
 def _same(source: Source) -> Source:

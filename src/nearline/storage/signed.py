@@ -21,6 +21,8 @@ from nearline.provenance import Validator
 from nearline.storage import event_loop
 from nearline.storage.address import Address
 from nearline.storage.credentials import Credentials
+from nearline.storage.http import HttpSource
+from nearline.storage.presign import Presigner
 from nearline.storage.source import Answer, Buffer, Transient
 from nearline.storage.status import changed
 from nearline.storage.stores import StoreOptions, StoreSpec, describe, open_store
@@ -47,7 +49,12 @@ class SignedSource:
     Raises
     ------
     UnsupportedUrl
-        A key that obstore would refuse or change.
+        A key that obstore would refuse or change, in a store other than S3.
+
+    Notes
+    -----
+    Where obstore cannot read, because of the key or because this process was
+    forked from one in which it ran, objects of S3 are read by presigned URLs.
     """
 
     in_place = False
@@ -55,13 +62,20 @@ class SignedSource:
     signed = True
 
     def __init__(self, address: Address, options: StoreOptions, credentials: Credentials) -> None:
-        _check_key(address)
         self.url = address.url
         self._address = address
         self._options = options
         self._spec = describe(address, options, credentials)
         self._version = _named_version(address, options)
         self._ignores_ranges = False
+        self._presigned: HttpSource | None = None
+        self._plain_key = _is_plain(address.key)
+        if not self._plain_key and not self._can_presign:
+            raise UnsupportedUrl(
+                f"{address.url} cannot be read with these credentials: obstore changes keys that "
+                "begin or end with '/' or hold '//', '/./' or '/../'. Pass a signed https:// URL, "
+                "or the file of another client (google-cloud-storage, adlfs)."
+            )
 
     def __repr__(self) -> str:
         return f"<SignedSource {self.url}>"
@@ -88,6 +102,9 @@ class SignedSource:
         timeout: float = 30.0,
     ) -> Answer:
         """Ask for bytes `start` to `stop` in one request; see `Source.read`."""
+        if not self._plain_key or (event_loop.orphaned() and self._can_presign):
+            source = self._by_presigned_url()
+            return source.read(start, stop, pin=pin, unless=unless, timeout=timeout)
         event_loop.refuse_after_fork(self.url)
         conditions = _conditions(pin, unless)
         if self._version:
@@ -121,7 +138,7 @@ class SignedSource:
                 return Answer("unchanged", 0, 0, Validator())
             if status == 416:
                 return self._size_only(store, conditions, pin, timeout, start)
-            if _named(problem, "NotSupportedError") and not self._ignores_ranges:
+            if _without_ranges(problem) and not self._ignores_ranges:
                 self._ignores_ranges = True
                 return self._ask(start, stop, conditions, pin, timeout)
             raise _translate(problem, self, pin)
@@ -166,6 +183,29 @@ class SignedSource:
         validator = _validator(self._address, result.meta)
         _hold_to(pin, validator, self.url)
         return Answer("partial", start, start, validator)
+
+    @property
+    def _can_presign(self) -> bool:
+        return self._spec.kind == "s3" and self._spec.credentials.provider is not None
+
+    def _by_presigned_url(self) -> HttpSource:
+        if self._presigned is None:
+            presigner = Presigner(self._spec, self._address.key, self._version)
+            problem = None
+            try:
+                url = presigner.url()
+            except PermissionError as refusal:
+                problem = AccessDenied(f"{self.url} cannot be read: {refusal}.")
+            if problem is not None:
+                raise problem
+            self._presigned = HttpSource(
+                url,
+                shown=self.url,
+                identity=self.identity,
+                addressing=presigner,
+                verify=self._spec.verify,
+            )
+        return self._presigned
 
     @property
     def found_in(self) -> str:
@@ -299,14 +339,9 @@ async def _next(stream: Any) -> bytes | None:
     return chunk
 
 
-def _check_key(address: Address) -> None:
-    segments = address.key.split("/")
-    if any(segment in ("", ".", "..") for segment in segments):
-        raise UnsupportedUrl(
-            f"{address.url} cannot be read with credentials: obstore changes keys that begin or "
-            "end with '/' or hold '//', '/./' or '/../'. Pass a presigned https:// URL, or the "
-            "file of another client (s3fs, google-cloud-storage), or rename the object."
-        )
+def _is_plain(key: str) -> bool:
+    """Whether obstore leaves a key as it is."""
+    return not any(segment in ("", ".", "..") for segment in key.split("/"))
 
 
 def _named_version(address: Address, options: StoreOptions) -> str | None:
@@ -371,8 +406,18 @@ def _status(problem: BaseException) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
+def _without_ranges(problem: BaseException) -> bool:
+    """Whether the server sent all of the object for a part."""
+    return _named(problem, "NotSupportedError") or "NotPartial" in str(problem)
+
+
 def _named(problem: BaseException, name: str) -> bool:
     return type(problem).__name__ == name
+
+
+def _provider_said(text: str, where: str) -> str:
+    sentence = re.search(r"PermissionError: ([^\n]+)", text)
+    return sentence[1] if sentence else f"the credentials from {where} could not be obtained"
 
 
 def _translate(
@@ -384,6 +429,8 @@ def _translate(
     if isinstance(problem, TimeoutError):
         return Transient(f"{url} gave no answer in time.")
     text = str(problem)
+    if "credential provider" in text:
+        return AccessDenied(f"{url} cannot be read: {_provider_said(text, where)}.")
     status = _status(problem)
     found = _CODE.search(text)
     code = found[1] if found else ""
@@ -411,10 +458,6 @@ def _translate(
             else "check the key, or ask for permission to read the object"
         )
         return AccessDenied(f"{url} refuses the credentials from {where}{said}: {remedy}.")
-    if "PermissionError" in text or "gave no" in text:
-        sentence = re.search(r"PermissionError: ?(.{1,300}?)(?:\n|\"|$)", text)
-        said = sentence[1] if sentence else f"the credentials from {where} could not be obtained"
-        return AccessDenied(f"{url} cannot be read: {said}.")
     if status is not None:
         if status == 429 or status >= 500:
             return Transient(f"{url} is not available just now{said}.")
