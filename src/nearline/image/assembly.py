@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearline.image.rendering import Rendering, TransformOptions, render
+from nearline.image.rendering import Rendering, render
 from nearline.image.tiles import Paste, plan_pastes
+from nearline.image.transform_options import TransformOptions
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nearline.dicom.artefact import Unreadable, pack, unpack
 from nearline.dicom.frame_format import FrameFormat
+from nearline.image.transform_options import Color, color_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -21,8 +22,6 @@ _KIND = "image facts"
 _VERSION = 1
 
 _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-
-Color = Literal["monochrome", "palette", "color"]
 
 # Tags of per-frame transforms as their little-endian bytes. That they occur by chance in some
 # other value only means that the Dataset is asked, which knows.
@@ -146,7 +145,7 @@ class Facts:
         """
         matrix = _matrix(dataset)
         profiles, profile_of_path = _profiles(dataset, matrix)
-        color = _color(format_.photometric_interpretation)
+        color = color_of(format_.photometric_interpretation)
         return cls(
             sop_class_uid=str(dataset.get("SOPClassUID", "")),
             sop_instance_uid=str(dataset.get("SOPInstanceUID", "")),
@@ -195,12 +194,6 @@ class Facts:
             )
         except (KeyError, TypeError) as error:
             raise Unreadable("The facts kept of an image are damaged.") from error
-
-
-def _color(photometric_interpretation: str) -> Color:
-    if photometric_interpretation in ("MONOCHROME1", "MONOCHROME2"):
-        return "monochrome"
-    return "palette" if photometric_interpretation == "PALETTE COLOR" else "color"
 
 
 def _shared_groups(dataset: Dataset) -> Dataset | None:

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nearline.cache.tiles import tile_memory
+from nearline.cache.tiles import TileMemory, tile_memory
 from nearline.dicom.codecs import DecoderName, decode
 from nearline.dicom.icc import IccTransform
 from nearline.errors import NearlineError
@@ -61,19 +61,17 @@ class Part:
         else:
             yield from enumerate(self.inflated.read_many(ranges))
 
+    def payload(self, local: int, data: Buffer) -> Buffer:
+        """Return the encoded frame from the bytes of its range, by its index in this part."""
+        while (rest := self.index.missing(local, data)) is not None:
+            ((_, more),) = self.stream([rest])
+            data = b"".join((data, more))
+        return self.index.payload(local, data)
+
     @property
     def stop(self) -> int:
         """One past the index of its last frame."""
         return self.first + self.index.number_of_frames
-
-
-@dataclass(slots=True)
-class _Wanted:
-    """A frame under way: its ranges and the pieces that have landed."""
-
-    frame: int
-    pieces: list[Buffer | None]
-    outstanding: int
 
 
 class Frames:
@@ -111,11 +109,10 @@ class Frames:
 
     def raw(self, frame: int) -> bytes:
         """Return the encoded bytes of a frame, by its 0-based index."""
-        part = next(self._by_part([frame]))[0]
+        part = next(part for part in self.parts if frame < part.stop)
         local = frame - part.first
-        (ranges,) = part.index.ranges([local])
-        landed = dict(part.stream(ranges))
-        return bytes(part.index.payload(local, [landed[i] for i in range(len(ranges))]))
+        ((_, data),) = part.stream([part.index.range_of(local)])
+        return bytes(part.payload(local, data))
 
     def visit(
         self, frames: Sequence[int], use: Use, *, profiles: Sequence[int | None] | None = None
@@ -139,7 +136,7 @@ class Frames:
         """
         chosen = dict(zip(frames, profiles or (None,) * len(frames), strict=True))
         missing = []
-        memory = tile_memory(self.parts[0].reader.settings.tile_memory)
+        memory = self._memory
         for frame, profile in chosen.items():
             tile = memory.get(self._key(frame, profile))
             if tile is None:
@@ -153,49 +150,37 @@ class Frames:
         self, part: Part, frames: list[int], chosen: dict[int, int | None], use: Use
     ) -> None:
         """Fetch and decode frames of one part, given as indices of the whole image."""
-        ranges: list[ByteRange] = []
-        owners: list[tuple[_Wanted, int]] = []
-        spans = part.index.ranges([frame - part.first for frame in frames])
-        for frame, pieces in zip(frames, spans, strict=True):
-            wanted = _Wanted(frame, [None] * len(pieces), len(pieces))
-            owners += [(wanted, i) for i in range(len(pieces))]
-            ranges += pieces
+        ranges = part.index.ranges(frame - part.first for frame in frames)
 
-        def landed(stream: Iterator[tuple[int, Buffer]]) -> Iterator[_Wanted]:
-            for i, data in stream:
-                wanted, piece = owners[i]
-                wanted.pieces[piece] = data
-                wanted.outstanding -= 1
-                if not wanted.outstanding:
-                    yield wanted
-
-        def finish(wanted: _Wanted) -> None:
-            use(wanted.frame, self._decode(part, wanted, chosen[wanted.frame]))
+        def finish(landed: tuple[int, Buffer]) -> None:
+            which, data = landed
+            frame = frames[which]
+            use(frame, self._decoded(part, frame, data, chosen[frame]))
 
         with closing(part.stream(ranges)) as stream:
             if len(frames) <= _INLINE:
-                for wanted in landed(stream):
-                    finish(wanted)
+                for landed in stream:
+                    finish(landed)
             else:
-                _run_each(landed(stream), finish)
+                _run_each(stream, finish)
 
-    def _decode(self, part: Part, wanted: _Wanted, profile: int | None) -> NDArray[Any]:
-        local = wanted.frame - part.first
-        payload = part.index.payload(local, wanted.pieces)
-        wanted.pieces = []
-        try:
-            tile = decode(payload, self.format, decoder=self.decoder, index=local)
-        except NearlineError as fault:
-            raise type(fault)(f"{part.reader.url}: {fault}") from None
-        if profile is not None:
-            tile = self._transform(profile).apply(tile)
-        elif self.format.is_native:
-            # Not a view that would keep all bytes of its request in memory.
-            tile = tile.copy()
-        tile.flags.writeable = False
-        key = self._key(wanted.frame, profile)
-        tile_memory(part.reader.settings.tile_memory).put(key, tile)
-        return tile
+    def _decoded(self, part: Part, frame: int, data: Buffer, profile: int | None) -> NDArray[Any]:
+        """Return the tile, decoded here unless another caller is doing just that."""
+
+        def compute() -> NDArray[Any]:
+            local = frame - part.first
+            payload = part.payload(local, data)
+            try:
+                tile = decode(payload, self.format, decoder=self.decoder, index=local)
+            except NearlineError as fault:
+                raise type(fault)(f"{part.reader.url}: {fault}") from None
+            return tile if profile is None else self._transform(profile).apply(tile)
+
+        return self._memory.get_or_compute(self._key(frame, profile), compute)
+
+    @property
+    def _memory(self) -> TileMemory:
+        return tile_memory(self.parts[0].reader.settings.tile_memory)
 
     def _transform(self, profile: int) -> IccTransform:
         transform = self._transforms.get(profile)

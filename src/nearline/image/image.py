@@ -15,7 +15,8 @@ from nearline.image.metadata import ImageMetadata
 from nearline.image.numbering import frame_index, frame_indices
 from nearline.image.pixels import Pixels, refuse_too_large
 from nearline.image.region import region_of_matrix
-from nearline.image.rendering import TransformOptions, render, stored
+from nearline.image.rendering import render, stored
+from nearline.image.transform_options import TransformOptions
 from nearline.image.volumes import VolumeMethods
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Image(ImageMetadata, VolumeMethods):
             Its bytes are damaged.
         """
         index = self._frame(frame_number, as_index)
-        (values,) = frame_stack(self._opened, [index], stored(self._opened))
+        values: NDArray[Any] = frame_stack(self._opened, [index], stored(self._opened))[0]
         return values
 
     def get_stored_frames(
@@ -237,7 +238,7 @@ class Image(ImageMetadata, VolumeMethods):
             apply_icc_profile=apply_icc_profile,
         )
         indices = [self._frame(frame_number, as_index)]
-        (values,) = self._rendered_frames(indices, dtype, options)
+        values: NDArray[Any] = self._rendered_frames(indices, dtype, options)[0]
         return values
 
     def get_frames(

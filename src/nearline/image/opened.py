@@ -92,7 +92,8 @@ def open_image(reader: Reader, decoder: DecoderName) -> tuple[Opened, Dataset | 
     kept_facts, kept_frames = reader.artefact(_FACTS), reader.artefact(_FRAMES)
     if kept_facts is not None and kept_frames is not None:
         try:
-            facts, index = Facts.from_bytes(kept_facts), FrameIndex.from_bytes(kept_frames)
+            facts = Facts.from_bytes(kept_facts)
+            index = FrameIndex.from_bytes(kept_frames)
         except Unreadable:
             pass
         else:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydicom.dataelem import RawDataElement
 
+from nearline.dicom.functional_groups import read_item_dataset
+from nearline.dicom.header import PER_FRAME_GROUPS
 from nearline.errors import TransformMissing
+from nearline.image.transforms import PixelTransform, make_transform
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -16,27 +20,12 @@ if TYPE_CHECKING:
 
     from nearline.image.facts import Facts
     from nearline.image.opened import Opened
+    from nearline.image.transform_options import TransformOptions
 
-__all__ = ["Rendering", "TransformOptions", "render", "stored"]
+__all__ = ["Rendering", "render", "stored"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransformOptions:
-    """Which pixel transforms a caller wants; see `Image.get_frame` for each."""
-
-    apply_real_world_transform: bool | None = None
-    real_world_value_map_selector: Any = 0
-    apply_modality_transform: bool | None = None
-    apply_voi_transform: bool | None = False
-    voi_transform_selector: Any = 0
-    voi_output_range: tuple[float, float] = (0.0, 1.0)
-    apply_presentation_lut: bool = True
-    apply_palette_color_lut: bool | None = None
-    apply_icc_profile: bool | None = None
-
-    def keywords(self) -> dict[str, Any]:
-        """All of them by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+_FEW = 32
+"""For so few frames, their functional groups alone are parsed, and not those of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +118,6 @@ def _facts_suffice(facts: Facts, options: TransformOptions) -> bool:
         or options.apply_modality_transform
         or options.apply_voi_transform is not False
         or options.apply_palette_color_lut is not None
-        or options.voi_output_range != (0.0, 1.0)
-        or not isinstance(options.apply_presentation_lut, bool)
     ):
         return False
     if facts.color == "color":
@@ -153,4 +140,47 @@ def _from_dataset(
     dtype: np.dtype[Any],
     options: TransformOptions,
 ) -> Rendering:
-    raise NotImplementedError
+    tiling = opened.tiling
+    paths: list[str | None] = [None] * len(frames)
+    if tiling is not None and tiling.channel == "optical path":
+        indices = tiling.paths_of(np.asarray(frames, np.int64)).tolist()
+        paths = [tiling.optical_paths[i] for i in indices]
+    per_frame = _per_frame(dataset) if len(frames) <= _FEW else None
+
+    def made(frame: int, path: str | None) -> PixelTransform:
+        return make_transform(
+            dataset,
+            frame_index=frame,
+            output_dtype=dtype,
+            per_frame=per_frame,
+            optical_path=path,
+            **options.keywords(),
+        )
+
+    if not frames:
+        return Rendering(dtype, made(0, None).output_shape_suffix)
+    first = made(frames[0], paths[0])
+    if first.applies_to_all_frames:
+        return Rendering(
+            dtype, first.output_shape_suffix, transform=lambda _, values: first(values)
+        )
+    transforms = {
+        frame: made(frame, path) for frame, path in dict(zip(frames, paths, strict=True)).items()
+    }
+    return Rendering(
+        dtype,
+        first.output_shape_suffix,
+        transform=lambda frame, values: transforms[frame](values),
+    )
+
+
+def _per_frame(dataset: Dataset) -> Callable[[int], Dataset] | None:
+    """How to parse the functional groups of single frames, while those of all are unparsed."""
+    groups: Any = dataset.get_item(PER_FRAME_GROUPS) if PER_FRAME_GROUPS in dataset else None
+    if not isinstance(groups, RawDataElement):
+        return None
+    raw, little_endian = groups.value or b"", groups.is_little_endian
+    implicit_vr = groups.is_implicit_VR
+    return lambda frame: read_item_dataset(
+        raw, frame, implicit_vr=implicit_vr, little_endian=little_endian
+    )
