@@ -52,6 +52,8 @@ def test_s3_gives_ranges_of_public_objects_and_hides_private_ones(s3):
     assert (status, headers["ETag"], body) == (206, etag, DATA[5:10])
     assert get(s3.http_url(public, "a b/c"), If_None_Match=etag)[0] == 304
     assert get(s3.http_url(public, "a b/c"), If_Match='"other"')[0] == 412
+    with urlopen(Request(s3.http_url(public, "a b/c"), method="HEAD")) as answer:
+        assert answer.headers["Content-Length"] == str(len(DATA))
     assert get(s3.http_url(private, "k"))[0] == 403
     assert get(s3.presigned_url(private, "k"))[2] == DATA
 

@@ -32,6 +32,8 @@ class S3Server:
     stranger : tuple of str
         Access key and secret of a user who may read nothing of it; empty where the server does
         not check.
+    public_actions : tuple of str
+        What everybody may do in a public bucket.
     proxy : CountingProxy or None
         In front of the server; see `counted`.
     """
@@ -42,6 +44,7 @@ class S3Server:
     secret_key: str
     stranger: tuple[str, ...] = ()
     region: str = "us-east-1"
+    public_actions: tuple[str, ...] = ("s3:GetObject", "s3:ListBucket")
     proxy: CountingProxy | None = None
     direct_port: int = field(default=0)
 
@@ -93,7 +96,7 @@ class S3Server:
             statement = {
                 "Effect": "Allow",
                 "Principal": "*",
-                "Action": ["s3:GetObject", "s3:ListBucket"],
+                "Action": list(self.public_actions),
                 "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
             }
             policy = {"Version": "2012-10-17", "Statement": [statement]}
