@@ -5,7 +5,6 @@ All through libjpeg-turbo, whose colour conversion and upsampling are also Pillo
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -36,8 +35,6 @@ def lossy_jpeg_codec(frame_format: FrameFormat) -> FrameCodec:
 
     def decode(data: bytes, _index: int, out: NDArray[Any] | None) -> NDArray[Any]:
         header = _header(data)
-        if not has_end(data):
-            _check_complete_lossy(data, header)
         into = out if bytes_wide and header.precision == 8 else None
         if not colour:
             return fit(jpeg8_decode(data, out=into), frame_format)
@@ -57,8 +54,6 @@ def lossless_jpeg_codec(frame_format: FrameFormat) -> FrameCodec:
 
     def decode(data: bytes, _index: int, _out: NDArray[Any] | None) -> NDArray[Any]:
         header = _header(data)
-        if not has_end(data):
-            raise DecodingFailed("its JPEG codestream ends before the End of Image marker.")
         if not colour:
             return fit(jpeg8_decode(data), frame_format)
         # Equal names on both sides: the samples as they are.
@@ -71,9 +66,15 @@ def lossless_jpeg_codec(frame_format: FrameFormat) -> FrameCodec:
 
 
 def _header(data: Buffer) -> JpegHeader:
+    """Read the header of a codestream that is there from its first marker to its last.
+
+    libjpeg would fill what a codestream cut short lacks with grey.
+    """
     header = read_jpeg_header(data)
     if header is None:
         raise DecodingFailed("it does not begin with the markers of a JPEG codestream.")
+    if not has_end(data):
+        raise DecodingFailed("its JPEG codestream ends before the End of Image marker.")
     return header
 
 
@@ -86,19 +87,3 @@ def _is_ycbcr(photometric_interpretation: str, header: JpegHeader) -> bool:
     if header.adobe_transform:
         return True
     return "YBR" in conformed_colour(photometric_interpretation, header)
-
-
-def _check_complete_lossy(data: Buffer, header: JpegHeader) -> None:
-    """Refuse a codestream cut short, whose missing rows libjpeg would fill with grey.
-
-    Only the marker at the end may be missing. Pillow tells the two apart; it
-    reads 8 bits only.
-    """
-    from PIL import Image
-
-    try:
-        if header.precision != 8:
-            raise OSError
-        Image.open(BytesIO(data), formats=("JPEG",)).load()
-    except (OSError, SyntaxError, ValueError):
-        raise DecodingFailed("its JPEG codestream ends before the pixels do.") from None

@@ -1,0 +1,119 @@
+"""Colour of JPEG follows Photometric Interpretation, with and without APP segments."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image
+
+from nearline.dicom.codecs import FrameFormat, decode
+from nearline.dicom.jpeg_markers import read_jpeg_header
+
+BASELINE = "1.2.840.10008.1.2.4.50"
+ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
+JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+
+
+def layout(photometric: str, rows: int = 40, columns: int = 56) -> FrameFormat:
+    samples = 1 if photometric.startswith("MONO") else 3
+    return FrameFormat(BASELINE, rows, columns, samples, photometric, 0, 8, 8, 7, 0)
+
+
+def tissue() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    steps = rng.integers(-9, 10, (40, 56, 3)).cumsum(axis=1)
+    return (steps + np.array([190, 120, 160])).clip(0, 255).astype(np.uint8)
+
+
+def bare(jpeg: bytes, ids: bytes = b"\1\2\3") -> bytes:
+    """Drop the APP segments and rename the components: nothing tells the colours any more."""
+    out, at = bytearray(jpeg[:2]), 2
+    while True:
+        marker, length = jpeg[at + 1], 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        segment = bytearray(jpeg[at : at + length])
+        if marker == 0xC0:
+            segment[10:19:3] = ids
+        if marker == 0xDA:
+            segment[5:11:2] = ids
+        if not 0xE0 <= marker <= 0xEF:
+            out += segment
+        at += length
+        if marker == 0xDA:
+            return bytes(out) + jpeg[at:]
+
+
+def encoded(stored: str, subsampling: str = "444") -> bytes:
+    return bare(
+        imagecodecs.jpeg8_encode(
+            tissue(), level=95, colorspace="RGB", outcolorspace=stored, subsampling=subsampling
+        )
+    )
+
+
+def with_segment(jpeg: bytes, segment: bytes) -> bytes:
+    return jpeg[:2] + segment + jpeg[2:]
+
+
+@pytest.mark.parametrize("subsampling", ["444", "422", "420"])
+@pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_FULL"])
+def test_ycbcr_is_bit_equal_to_pillows_rgb(photometric: str, subsampling: str) -> None:
+    jpeg = encoded("YCBCR", subsampling)
+    theirs = np.asarray(Image.open(BytesIO(jpeg)).convert("RGB"))
+    np.testing.assert_array_equal(decode(jpeg, layout(photometric)), theirs)
+
+
+def test_grey_is_bit_equal_to_pillow() -> None:
+    jpeg = imagecodecs.jpeg8_encode(tissue()[..., 0].copy(), level=80)
+    theirs = np.asarray(Image.open(BytesIO(jpeg)))
+    np.testing.assert_array_equal(decode(jpeg, layout("MONOCHROME2")), theirs)
+
+
+# What must be done to the components to give RGB, by the image's word, the components' names
+# and the segments.
+@pytest.mark.parametrize(
+    ("photometric", "stored", "segment", "ids"),
+    [
+        ("RGB", "RGB", b"", b"\1\2\3"),
+        ("RGB", "RGB", b"", b"RGB"),
+        ("RGB", "RGB", ADOBE + b"\0", b"\1\2\3"),
+        ("RGB", "YCBCR", ADOBE + b"\1", b"\1\2\3"),
+        ("RGB", "YCBCR", JFIF, b"\1\2\3"),
+        ("YBR_FULL_422", "YCBCR", b"", b"\1\2\3"),
+        ("YBR_FULL_422", "YCBCR", b"", b"\0\1\2"),
+        ("YBR_FULL_422", "YCBCR", ADOBE + b"\1", b"\1\2\3"),
+        ("YBR_FULL_422", "YCBCR", ADOBE + b"\0", b"\1\2\3"),
+        ("YBR_FULL_422", "YCBCR", JFIF, b"\1\2\3"),
+        ("YBR_FULL_422", "RGB", b"", b"RGB"),
+        ("YBR_ICT", "YCBCR", b"", b"\1\2\3"),
+    ],
+)
+def test_colour_is_right_whatever_the_markers_say(
+    photometric: str, stored: str, segment: bytes, ids: bytes
+) -> None:
+    jpeg = with_segment(bare(encoded(stored), ids), segment)
+    decoded = decode(jpeg, layout(photometric))
+    assert np.abs(decoded.astype(int) - tissue()).mean() < 4
+
+
+def test_fill_bytes_before_markers_are_skipped() -> None:
+    jpeg = encoded("RGB")
+    filled = jpeg[:2] + b"\xff\xff" + jpeg[2:]
+    assert read_jpeg_header(filled) == read_jpeg_header(jpeg)
+    np.testing.assert_array_equal(decode(filled, layout("RGB")), decode(jpeg, layout("RGB")))
+
+
+def test_both_decoders_agree_without_markers() -> None:
+    for photometric, stored in (("RGB", "RGB"), ("YBR_FULL_422", "YCBCR")):
+        jpeg = encoded(stored)
+        ours = decode(jpeg, layout(photometric)).astype(int)
+        theirs = decode(jpeg, layout(photometric), decoder="pydicom")
+        assert np.abs(ours - theirs).max() <= (1 if _default_plugin() else 8)
+
+
+def _default_plugin() -> bool:
+    from pydicom.pixels.decoders.base import get_decoder
+
+    return get_decoder(BASELINE).available_plugins == ("pillow",)
