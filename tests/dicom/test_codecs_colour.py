@@ -12,14 +12,14 @@ from PIL import Image
 from nearline.dicom.codecs import FrameFormat, decode
 from nearline.dicom.jpeg_markers import read_jpeg_header
 
-BASELINE = "1.2.840.10008.1.2.4.50"
+BASELINE, LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
 ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
 JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 
-def layout(photometric: str, rows: int = 40, columns: int = 56) -> FrameFormat:
+def layout(photometric: str, syntax: str = BASELINE) -> FrameFormat:
     samples = 1 if photometric.startswith("MONO") else 3
-    return FrameFormat(BASELINE, rows, columns, samples, photometric, 0, 8, 8, 7, 0)
+    return FrameFormat(syntax, 40, 56, samples, photometric, 0, 8, 8, 7, 0)
 
 
 def tissue() -> np.ndarray:
@@ -34,7 +34,7 @@ def bare(jpeg: bytes, ids: bytes = b"\1\2\3") -> bytes:
     while True:
         marker, length = jpeg[at + 1], 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
         segment = bytearray(jpeg[at : at + length])
-        if marker == 0xC0:
+        if marker in (0xC0, 0xC3):
             segment[10:19:3] = ids
         if marker == 0xDA:
             segment[5:11:2] = ids
@@ -96,6 +96,20 @@ def test_colour_is_right_whatever_the_markers_say(
     jpeg = with_segment(bare(encoded(stored), ids), segment)
     decoded = decode(jpeg, layout(photometric))
     assert np.abs(decoded.astype(int) - tissue()).mean() < 4
+
+
+@pytest.mark.parametrize("segment", [b"", JFIF])
+def test_lossless_ycbcr_is_converted_once(segment: bytes) -> None:
+    jpeg = imagecodecs.jpeg8_encode(tissue(), lossless=True, predictor=1)
+    jpeg = with_segment(bare(jpeg), segment)
+    theirs = np.asarray(Image.fromarray(tissue(), "YCbCr").convert("RGB"))
+    decoded = decode(jpeg, layout("YBR_FULL", LOSSLESS))
+    assert np.abs(decoded.astype(int) - theirs).max() <= 1
+
+
+def test_lossless_rgb_is_left_alone() -> None:
+    jpeg = bare(imagecodecs.jpeg8_encode(tissue(), lossless=True, predictor=1))
+    np.testing.assert_array_equal(decode(jpeg, layout("RGB", LOSSLESS)), tissue())
 
 
 def test_fill_bytes_before_markers_are_skipped() -> None:

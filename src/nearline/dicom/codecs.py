@@ -14,7 +14,7 @@ from nearline.dicom.byte_reader import Buffer
 from nearline.dicom.frame_codec import FrameCodec
 from nearline.dicom.frame_format import NATIVE_SYNTAXES, FrameFormat
 from nearline.dicom.jpeg import lossless_jpeg_codec, lossy_jpeg_codec
-from nearline.dicom.jpeg2000 import htj2k_codec, jpeg2000_codec
+from nearline.dicom.jpeg2000 import jpeg2000_codec
 from nearline.dicom.jpegls import jpegls_codec
 from nearline.dicom.jpegxl import jpegxl_codec
 from nearline.dicom.pydicom_codec import pydicom_codec
@@ -39,9 +39,9 @@ CODECS: Mapping[str, Callable[[FrameFormat], FrameCodec]] = MappingProxyType(
         "1.2.840.10008.1.2.4.81": jpegls_codec,  # near-lossless
         "1.2.840.10008.1.2.4.90": jpeg2000_codec,  # lossless
         "1.2.840.10008.1.2.4.91": jpeg2000_codec,
-        "1.2.840.10008.1.2.4.201": htj2k_codec,  # lossless
-        "1.2.840.10008.1.2.4.202": htj2k_codec,  # lossless, by resolution
-        "1.2.840.10008.1.2.4.203": htj2k_codec,
+        "1.2.840.10008.1.2.4.201": jpeg2000_codec,  # high-throughput, lossless
+        "1.2.840.10008.1.2.4.202": jpeg2000_codec,  # the same, by resolution
+        "1.2.840.10008.1.2.4.203": jpeg2000_codec,
         "1.2.840.10008.1.2.4.110": jpegxl_codec,  # lossless
         "1.2.840.10008.1.2.4.111": jpegxl_codec,  # recompressed JPEG
         "1.2.840.10008.1.2.4.112": jpegxl_codec,

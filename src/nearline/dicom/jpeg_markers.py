@@ -92,5 +92,5 @@ def conformed_colour(photometric_interpretation: str, header: JpegHeader) -> str
 
 
 def has_end(data: Buffer) -> bool:
-    """Whether an End of Image (or End of Codestream) marker closes the data, but for padding."""
+    """Whether an End of Image marker closes the data, but for padding."""
     return b"\xff\xd9" in bytes(memoryview(data)[-_LONGEST_PADDING:])
