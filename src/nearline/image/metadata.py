@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,29 +134,34 @@ class ImageMetadata(LazyDataset):
 
     def _tells_tiles_apart(self, tiling: FullTiling, tags: Sequence[int]) -> bool:
         """Answer for TILED_FULL, whose dimension indices are implied and not stored."""
-        across = -(-tiling.columns // tiling.tile_columns)
         down = -(-tiling.rows // tiling.tile_rows)
-        channel = "ReferencedSegmentNumber"
-        if tiling.channel == "optical path":
-            channel = "OpticalPathIdentifier"
+        across = -(-tiling.columns // tiling.tile_columns)
         sizes = {
-            "RowPositionInTotalImagePixelMatrix": down,
-            "ColumnPositionInTotalImagePixelMatrix": across,
-            "ZOffsetInSlideCoordinateSystem": tiling.focal_planes,
-            channel: len(tiling.optical_paths),
+            "down": down,
+            "across": across,
+            "plane": tiling.focal_planes,
+            "channel": len(tiling.optical_paths),
         }
         # Along a row of pixels, X changes unless the image is turned by 90 degrees.
         along_row = [abs(float(one)) for one in self.get("ImageOrientationSlide") or (1, 0, 0)]
         upright = along_row[0] >= along_row[1]
-        sizes["XOffsetInSlideCoordinateSystem"] = across if upright else down
-        sizes["YOffsetInSlideCoordinateSystem"] = down if upright else across
-        product = 1
-        for tag in set(tags):
+        segments = tiling.channel == "segment"
+        axes = {
+            "RowPositionInTotalImagePixelMatrix": "down",
+            "ColumnPositionInTotalImagePixelMatrix": "across",
+            "XOffsetInSlideCoordinateSystem": "across" if upright else "down",
+            "YOffsetInSlideCoordinateSystem": "down" if upright else "across",
+            "ZOffsetInSlideCoordinateSystem": "plane",
+            "ReferencedSegmentNumber" if segments else "OpticalPathIdentifier": "channel",
+        }
+        told = set()
+        for tag in tags:
             keyword = keyword_for_tag(tag)
-            if keyword not in sizes and tag not in self.dimension_index_pointers:
+            if keyword in axes:
+                told.add(axes[keyword])
+            elif tag not in self.dimension_index_pointers:
                 raise KeyError(f"{BaseTag(tag)} is not a dimension index of this image.")
-            product *= sizes.get(keyword, 1)
-        return product == self.number_of_frames
+        return prod(sizes[axis] for axis in told) == self.number_of_frames
 
     def get_source_image_uids(self) -> list[tuple[UID, UID, UID]]:
         """Return (Study, Series, SOP) Instance UIDs of every image that this one refers to."""

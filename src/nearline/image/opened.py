@@ -107,7 +107,12 @@ def open_image(reader: Reader, decoder: DecoderName) -> tuple[Opened, Dataset | 
     inflated = InflatedReader(reader, header) if header.deflated else None
     index = build(reader if inflated is None else inflated, header)
     dataset = header.dataset()
-    format_ = FrameFormat.from_dataset(dataset, header.transfer_syntax_uid)
+    format_ = FrameFormat.from_dataset(
+        dataset,
+        header.transfer_syntax_uid,
+        pixel_keyword=header.pixel_keyword,
+        pixel_vr=header.pixel_vr,
+    )
     facts = Facts.from_dataset(dataset, format_, header.functional_groups)
     if inflated is None:
         reader.keep(_HEADER, header.to_bytes())
