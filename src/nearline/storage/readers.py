@@ -44,7 +44,7 @@ def recognise(handle: Any, name: str) -> Source | None:
 
 def _builtin(handle: Any, name: str) -> Source | None:  # noqa: ARG001 - one signature for all
     raw = handle.raw if isinstance(handle, (io.BufferedReader, io.BufferedRandom)) else handle
-    if type(raw) is not io.FileIO or handle.tell() != 0:
+    if type(raw) is not io.FileIO or not handle.seekable() or handle.tell() != 0:
         return None
     return _same_file(raw.name, raw.fileno())
 
