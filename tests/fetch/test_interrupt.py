@@ -16,13 +16,14 @@ from nearline.testing import RangeServer, faults
 
 BEGIN = """
 import sys
+from pathlib import Path
 from nearline.fetch.file import RemoteFile
 from nearline.fetch.reader import Reader
 from nearline.ranges import ByteRange
 from nearline.settings import Settings
 from nearline.storage.http import HttpSource
 
-settings = Settings(cache_dir=sys.argv[2], timeout=600)
+settings = Settings(cache_dir=Path(sys.argv[2]), timeout=600)
 open_reader = lambda: Reader(HttpSource(sys.argv[1]), settings)
 say = lambda word: print(word, flush=True)
 """

@@ -74,12 +74,13 @@ def test_stream_begun_before_a_fork_is_finished_in_the_child(open_reader: Open) 
 
 READ = """
 import sys
+from pathlib import Path
 from nearline.fetch.reader import Reader
 from nearline.ranges import ByteRange
 from nearline.settings import Settings
 from nearline.storage.http import HttpSource
 
-reader = Reader(HttpSource(sys.argv[1]), Settings(cache_dir=sys.argv[2]))
+reader = Reader(HttpSource(sys.argv[1]), Settings(cache_dir=Path(sys.argv[2])))
 print("ready", flush=True)
 sys.stdin.readline()
 ranges = [ByteRange(n, n + 10_000) for n in range(300_000, 2_900_000, 200_000)]

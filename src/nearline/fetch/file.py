@@ -58,7 +58,6 @@ class RemoteFile(io.BufferedIOBase):
         self._window = memoryview(b"")
         self._window_start = 0
         self._window_size = _SMALLEST_WINDOW
-        self._expected = 0
         self._next: Ahead | None = None
         self._hinted: Ahead | None = None
 
@@ -197,7 +196,8 @@ class RemoteFile(io.BufferedIOBase):
     def _fill(self, length: int) -> None:
         """Have the window begin at the position and hold at least `length` bytes."""
         start = self._position
-        follows = self._expected <= start <= self._expected + self._window_size
+        window_stop = self._window_start + len(self._window)
+        follows = self._window_start <= start <= window_stop + self._window_size
         if not follows:
             self._window_size = _SMALLEST_WINDOW
         elif self._window:
@@ -210,7 +210,6 @@ class RemoteFile(io.BufferedIOBase):
         fetched = self.reader.read(start + len(kept), stop)
         self._window = memoryview(b"".join((kept, fetched))) if kept else fetched
         self._window_start = start
-        self._expected = stop
         self._fetch_next(follows, stop)
 
     def _fetch_next(self, follows: bool, start: int) -> None:
