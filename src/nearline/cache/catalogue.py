@@ -151,7 +151,9 @@ class Catalogue:
                     db.executescript(SCHEMA + "PRAGMA user_version=1;")
                 # A lost commit costs a refetch: only checkpoints need to reach the disk.
                 db.execute("PRAGMA synchronous=NORMAL")
-                db.execute("PRAGMA journal_size_limit=16777216")
+                # The log counts against the bound of the cache: about 1 MiB of it.
+                db.execute("PRAGMA wal_autocheckpoint=256")
+                db.execute("PRAGMA journal_size_limit=1048576")
             except BaseException:
                 db.close()
                 raise

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ from nearline.cache.version import Buffer, Version, merged, version_id
 from nearline.provenance import Validator
 from nearline.ranges import ByteRange, merge, subtract
 
-__all__ = ["DiskStore"]
+__all__ = ["DiskStore", "forget_folder"]
 
 _MIB = 1 << 20
 
@@ -87,12 +88,14 @@ class DiskStore:
         self._pending = Pending()
         self._claims: set[int] = set()
         self._lost: set[int] = set()  # packs in which nothing more is recorded
+        self._evicting = threading.Lock()
         self._swept = False
         self._failed = False
         self._paused_until = 0.0
         self._flusher = Flusher(self._in_background)
         quiet_on_fork(self)
         atexit.register(self.close)
+        _stores.add(self)
 
     # --- versions ---------------------------------------------------------------
 
@@ -366,8 +369,9 @@ class DiskStore:
         if self._failed:
             return
         total = self._guarded(self._record, 0)
-        if total > self.bound or not self._swept:
-            self._guarded(self._make_room, None)
+        if total > self.bound or (total and not self._swept):
+            with self._evicting:
+                self._guarded(self._make_room, None)
 
     def _record(self) -> int:
         with self.catalogue.write_lock:
@@ -494,8 +498,19 @@ class DiskStore:
         if in_child:
             self._pending = Pending()
             self._claims.clear()
+            self._evicting = threading.Lock()
             self._flusher.forget()
         self.catalogue.after_fork()
         self._lock.release()
         self.catalogue.write_lock.release()
         self.packs.after_fork(in_child=in_child)
+
+
+_stores: weakref.WeakSet[DiskStore] = weakref.WeakSet()
+
+
+def forget_folder(folder: Path) -> None:
+    """Have the stores of this process read anew what is on disk in a folder."""
+    for one in list(_stores):
+        if one.folder == folder:
+            one.forget()

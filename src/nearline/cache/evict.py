@@ -86,8 +86,9 @@ def make_room(catalogue: Catalogue, packs: Packs, bound: int) -> None:
     fd = os.open(catalogue.folder / "evict.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # Unlike flock, it does not stay with children forked meanwhile.
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
             return
         sizes = _account(catalogue, packs)
         database = sum(one.stat().st_size for one in catalogue.folder.iterdir() if one.is_file())

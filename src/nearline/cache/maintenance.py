@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearline.cache import pieces
-from nearline.cache.disk import DiskStore
+from nearline.cache.disk import DiskStore, forget_folder
 from nearline.cache.evict import rewrite
 from nearline.cache.folder import FORMAT, Unusable, locate
 from nearline.cache.inventory import drop, everything, identities, remove, totals
 from nearline.cache.memory import MemoryStore
 from nearline.cache.pieces import Piece
-from nearline.cache.store import forget_folder
 from nearline.cache.version import Version
 from nearline.errors import CacheDamaged, NotFound
 from nearline.ranges import ByteRange, subtract
@@ -124,7 +123,7 @@ def verify(folder: Path) -> VerifyReport:
                 where = version.identity if version else "an object that is not listed"
                 damaged.append(f"{what} of {where} in pack {stored.piece.pack:016x}")
                 drop(store.catalogue, stored.id)
-    forget_folder(folder)
+        forget_folder(store.folder)
     return VerifyReport(checked, size, tuple(damaged))
 
 
@@ -147,7 +146,7 @@ def clear(folder: Path, url_prefix: str | None = None) -> int:
         for pack in packs:
             # Their other pieces move, so that no byte of the removed ones stays.
             rewrite(store.catalogue, store.packs, pack)
-    forget_folder(folder)
+        forget_folder(store.folder)
     return count
 
 

@@ -16,7 +16,7 @@ from nearline.provenance import Validator
 from nearline.ranges import ByteRange
 from nearline.settings import Settings
 
-__all__ = ["Claim", "MemoryStore", "Store", "Version", "forget_folder", "open_store"]
+__all__ = ["Claim", "MemoryStore", "Store", "Version", "open_store"]
 
 
 @runtime_checkable
@@ -106,14 +106,6 @@ class _Opened:
             warn_once(str(reason))
             return memory
 
-    def forget(self, folder: Path) -> None:
-        from nearline.cache.disk import DiskStore
-
-        with self._lock:
-            for one in self._disk.values():
-                if isinstance(one, DiskStore) and one.folder == folder:
-                    one.forget()
-
     def before_fork(self) -> None:
         self._lock.acquire()
 
@@ -148,8 +140,3 @@ def open_store(settings: Settings, *, signed: bool) -> Store | None:
     if mode == "memory" or settings.cache_size == 0:
         return _opened.memory(settings.memory_size)
     return _opened.disk(settings.cache_folder, settings.cache_size, settings.memory_size)
-
-
-def forget_folder(folder: Path) -> None:
-    """Have the stores of this process read anew what is on disk in a folder."""
-    _opened.forget(folder)
