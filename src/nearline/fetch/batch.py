@@ -153,8 +153,10 @@ class _Batch:
         held = self._version.held(span)
         starts = [one.start for one in held]
         for index in list(self.pending):
-            filled = self._partial[index][1] if index in self._partial else ()
-            for part in subtract([ranges[index]], filled):
+            unfilled = [ranges[index]]
+            if index in self._partial:
+                unfilled = subtract(unfilled, self._partial[index][1])
+            for part in unfilled:
                 position = part.start
                 for hole in held[max(bisect_right(starts, part.start) - 1, 0) :]:
                     if hole.start >= part.stop:

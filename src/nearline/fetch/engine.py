@@ -159,6 +159,8 @@ class Engine:
             del job
 
     def _wait_for_job(self) -> Job | None:
+        """Return the next job, None when there has been nothing to do for long."""
+        leaving = False
         while True:
             job = self._next_job()
             if job is not None:
@@ -167,17 +169,17 @@ class Engine:
                 if job.gate is not None:
                     job.gate.busy = True
                 return job
+            # Work that waits for room needs a thread that will wake up for it.
+            if leaving and (self._threads > 1 or not (self._lanes or self._later)):
+                return None
             patience = _IDLE_S
             if self._later:
                 patience = min(max(self._later[0][0] - time.monotonic(), 0.0), _IDLE_S)
             self._idle += 1
             woken = self._work.wait(patience)
             self._idle -= 1
-            if not woken and patience == _IDLE_S:
-                # Something may wait for its bytes to be handed on: the last one stays for it.
-                if (self._lanes or self._later) and self._threads == 1:
-                    continue
-                return None
+            # A notification may come between the end of the wait and the lock: look once more.
+            leaving = not woken and patience == _IDLE_S
 
     def _next_job(self) -> Job | None:
         """Take the first job that the caps allow. The lock is held."""

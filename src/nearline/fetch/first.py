@@ -119,6 +119,7 @@ class _Part(Request):
     ) -> None:
         super().__init__(source, *span, lane=lane, unless=unless, gate=gate)
         self.answer: Answer | None = None
+        self.unread: Answer | None = None
         self.error: BaseException | None = None
         self._over = over
         self._body = bytearray()
@@ -134,8 +135,11 @@ class _Part(Request):
         if answer.kind == "partial":
             return True
         if answer.kind == "whole":
-            self.answer = self._answer
-            self._answer = None
+            with engine().lock:
+                if self.cancelled:
+                    return False
+                self.unread = answer
+                self._answer = None
         self._over.put(self)
         return False
 
@@ -195,6 +199,8 @@ def _run(
                 engine().release(part)
         for part in waiting:
             part.interrupt()
+            if part.unread is not None:
+                part.unread.close()
     return parts
 
 
