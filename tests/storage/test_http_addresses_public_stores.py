@@ -199,3 +199,9 @@ def test_absence_says_of_what(endpoint, code, sentence):
     with pytest.raises(NotFound, match=sentence) as absent:
         source.read(0, 1)
     assert code in str(absent.value)
+
+
+@pytest.mark.parametrize("key", ["a/../b", "./a", "a//b/..", "../a", "a/.../b"])
+def test_dots_in_a_key_reach_the_store_through_a_proxy_too(internet, key):
+    internet.put(f"http://dots-1.s3.amazonaws.com/{key}", key.encode())
+    assert body(unsigned_s3("dots-1", key, use_ssl=False).read(0, 99)) == key.encode()

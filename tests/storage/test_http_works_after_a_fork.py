@@ -2,7 +2,7 @@ import multiprocessing
 import os
 import threading
 
-from nearline.storage.http import HttpSource
+from nearline.storage.http import HttpSource, connections
 from nearline.testing import RangeServer
 
 DATA = os.urandom(300_000)
@@ -68,3 +68,17 @@ def test_a_fork_while_another_thread_opens_a_connection_does_not_hang():
             stop.set()
             for thread in threads:
                 thread.join()
+
+
+def test_a_fork_while_the_pools_are_locked_does_not_hang():
+    context = multiprocessing.get_context("fork")
+    with RangeServer({"/a": DATA}) as server:
+        source = HttpSource(server.url("/a"))
+        pin = source.read(0, 1).validator
+        results = context.SimpleQueue()
+        child = context.Process(target=read_many, args=(source, pin, 0, results))
+        with connections._pools._lock:
+            child.start()
+        child.join(30)
+        assert child.exitcode == 0
+        assert results.get() == 0
