@@ -186,7 +186,7 @@ def highdicom_wraps(ours: Any, theirs: Any, dtype: Any) -> bool:
     return refused and np.dtype(dtype).kind != "f" and isinstance(theirs, np.ndarray)
 
 
-@settings(deadline=None, max_examples=1500, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
 @given(ds=grey_images(), keywords=options, dtype=dtypes)
 def test_grey_frames_equal_highdicom(ds: Dataset, keywords: dict[str, Any], dtype: Any) -> None:
     with warnings.catch_warnings():

@@ -15,7 +15,7 @@ from pydicom.encaps import get_frame
 
 from nearline.dicom.frame_format import FrameFormat
 
-__all__ = ["SampleFrame", "sample_frames"]
+__all__ = ["SampleFrame", "sample_frames", "sample_paths"]
 
 _FOLDERS = (
     Path(pydicom.data.__file__).parent / "test_files",
@@ -49,13 +49,17 @@ class SampleFrame:
         return f"{self.name}[{self.index}]"
 
 
+def sample_paths() -> list[Path]:
+    """Return every sample, readable or not."""
+    return sorted(path for folder in _FOLDERS for path in folder.rglob("*.dcm"))
+
+
 @lru_cache(maxsize=1)
 def sample_frames() -> tuple[SampleFrame, ...]:
     """Return the first and last frame of every sample that can be taken apart."""
-    paths = {path for folder in _FOLDERS for path in folder.rglob("*.dcm")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return tuple(frame for path in sorted(paths) for frame in _frames(path))
+        return tuple(frame for path in sample_paths() for frame in _frames(path))
 
 
 def _frames(path: Path) -> Iterator[SampleFrame]:

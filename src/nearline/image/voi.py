@@ -64,13 +64,12 @@ class Window:
         width = self.dtype.type(self.width)
         scale = (high - low) / ((width - 1) if self.function == "LINEAR" else width)
         least = self.dtype.type(self.center) - width / 2.0
+        if not np.isfinite(scale):
+            ends = np.array([low, high], self.dtype)
+            threshold: NDArray[Any] = ends[((values > least) != self.invert).astype(np.intp)]
+            return threshold
         work: NDArray[Any] = (least - values) if self.invert else (values - least)
-        if np.isfinite(scale):
-            work *= scale
-        else:
-            work = np.where(work > 0, work.dtype.type(high - low), work.dtype.type(0))
-            if self.invert:
-                work -= work.dtype.type(high - low)
+        work *= scale
         work += high if self.invert else low
         return np.clip(work, low, high, out=work)
 
