@@ -14,8 +14,10 @@ import pydicom
 from numpy.testing import assert_array_equal
 
 import nearline as nl
+from nearline.testing import DelayProxy
 from nearline.testing.slides import Recipe, write_slide
 from oracles.default_plugins import default_plugins
+from servers.counting import CountingProxy
 
 __all__ = ["Job"]
 
@@ -52,12 +54,15 @@ class Job:
             )
 
     def check(self, region: np.ndarray) -> None:
-        """Compare by the rule for JPEG: one level, on few samples (before ICC; here after it)."""
+        """Compare with highdicom: JPEG decoders round a few greens differently, then comes ICC.
+
+        How many depends on the picture; `run` compares bit for bit along pydicom's own path.
+        """
         assert region.shape == (512, 512, 3)
         assert region.dtype == np.uint8
         difference = np.abs(region.astype(int) - self.region)
         assert difference.max() <= 2
-        assert np.count_nonzero(difference) <= difference.size // 20_000
+        assert np.count_nonzero(difference) <= difference.size // 2_000
 
     def run(self, target: Any, storage_options: dict[str, Any] | None = None) -> None:
         """Open by URL, look at the header, read the region twice, count the cost."""
@@ -79,16 +84,10 @@ class Job:
         self.check(region)
         same = im.pixels[14999:15511, 16999:17511]
         assert_array_equal(region, same)
-        assert 0 < reading.bytes + reading.cached_bytes < 500_000
+        assert reading.bytes + reading.cached_bytes < 500_000
         exact = nl.imread(target, storage_options=storage_options, decoder="pydicom")
-        assert_array_equal(
-            exact.get_stored_frame(1),
-            highdicom.imread(self.path, lazy_frame_retrieval=True).get_stored_frame(1),
-        )
-
-        with nl.traffic() as cost:
-            im.get_frame(1)
-        assert cost.requests + cost.cached_bytes + cost.bytes > 0
+        with default_plugins():
+            assert_array_equal(exact.pixels[14999:15511, 16999:17511], self.region)
 
     def run_in_other_readers(self, target: Any, storage_options: dict[str, Any] | None) -> None:
         """Hand `nearline.open` to pydicom and highdicom."""
@@ -115,8 +114,18 @@ class Job:
         exec(compile(code, "documentation", "exec"), scope)
         self.check(scope["region"])
 
-    def cost_at_the_server(self, log: Any, work: Callable[[], object]) -> tuple[int, int, int]:
-        """Return requests, body bytes and round trips that the server saw during `work`."""
-        log.clear_log()
-        work()
-        return len(log.requests), log.sent, len(log.chain())
+    def check_cost(self, port: int, read_region: Callable[[int], np.ndarray]) -> None:
+        """Read the region cold and again through a line of 20 ms; count at the far end.
+
+        `read_region` opens and reads through a port of this machine. The log lies on the
+        client's side of the line: requests that are under way together overlap in it.
+        """
+        with DelayProxy(port, 0.02) as line, CountingProxy(line.port) as log:
+            with nl.traffic() as cost:
+                self.check(read_region(log.port))
+            assert (cost.requests, cost.bytes) == (len(log.requests), log.sent)
+            assert len(log.chain()) == 2
+            assert log.sent < 500_000
+            log.clear_log()
+            self.check(read_region(log.port))
+            assert (len(log.requests), log.sent) == (1, 0)

@@ -12,7 +12,8 @@ from servers.s3 import S3Server
 
 class TestMoto(S3Promises):
     @pytest.fixture(scope="class")
-    def store(self, moto_server: S3Server) -> S3Server:
+    @classmethod
+    def store(cls, moto_server: S3Server) -> S3Server:
         return moto_server
 
     def test_google_urls_over_the_xml_interface(

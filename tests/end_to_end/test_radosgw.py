@@ -14,7 +14,8 @@ from servers.s3 import S3Server
 
 class TestRadosgw(S3Promises):
     @pytest.fixture(scope="class")
-    def store(self, radosgw: S3Server) -> S3Server:
+    @classmethod
+    def store(cls, radosgw: S3Server) -> S3Server:
         return radosgw
 
     def test_credentials_that_are_refused_do_not_hide_a_public_object(

@@ -11,8 +11,9 @@ import typer
 
 from nearline.cache import maintenance
 from nearline.cli.output import JsonOption, bytes_text, print_json, print_table
+from nearline.errors import UnsupportedUrl
 from nearline.settings import current
-from nearline.storage.url import canonical, identity
+from nearline.storage.url import canonical
 
 app = typer.Typer(help="The local cache: what it holds, checks, removal, export.")
 
@@ -30,6 +31,14 @@ def _when(seconds: float | None) -> str:
     if not seconds:
         return "never"
     return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds")
+
+
+def _canonical_prefix(url: str) -> str:
+    """Spell a URL as the cache does; a bucket or part of a key stays as it was typed."""
+    try:
+        return canonical(url)
+    except UnsupportedUrl:
+        return url
 
 
 @app.command()
@@ -80,7 +89,7 @@ def clear(
     if url is None:
         removed = maintenance.clear(place)
     else:
-        prefixes = (identity(url, signed=signed) for signed in (True, False))
+        prefixes = (f"{whose} {_canonical_prefix(url)}" for whose in ("signed", "unsigned"))
         removed = sum(maintenance.clear(place, prefix) for prefix in prefixes)
     typer.echo(f"Removed {removed} versions of objects.")
 
