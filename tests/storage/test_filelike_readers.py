@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import pickle
+import signal
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -224,6 +225,68 @@ def test_a_file_that_ends_early_never_gives_fewer_bytes_silently() -> None:
     source = resolve(Lying(CONTENT))
     with pytest.raises(TruncatedObject):
         source.read(len(CONTENT) - 10, len(CONTENT) + 50)
+
+
+# --- after a fork ----------------------------------------------------------------------
+
+
+def in_forked_child(source: Source) -> str:
+    """Return what reading says in a child; killed if it says nothing in 20 s."""
+    out, into = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            said = body(source.read(5, 9)).hex()
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            said = f"{type(error).__name__}: {error}"
+        os.write(into, said.encode())
+        os._exit(0)
+    os.close(into)
+    killer = threading.Timer(20, os.kill, (child, signal.SIGKILL))
+    killer.start()
+    try:
+        with os.fdopen(out, "rb") as pipe:
+            return pipe.read().decode() or "hung"
+    finally:
+        killer.cancel()
+        os.waitpid(child, 0)
+
+
+def test_an_open_file_is_not_shared_with_a_forked_child() -> None:
+    source = resolve(Watched(CONTENT))
+    body(source.read(0, 10))
+    assert in_forked_child(source).startswith("UnsafeAfterFork: ")
+    assert body(source.read(5, 9)) == CONTENT[5:9]
+
+
+def test_a_signed_s3fs_file_in_a_forked_child_raises_and_never_hangs(
+    stored: tuple[Any, str],
+) -> None:
+    server, key = stored
+    with s3(server).open(key, "rb") as reader:
+        source = resolve(reader)
+    body(source.read(0, 10))
+    said = in_forked_child(source)
+    assert said.startswith("UnsafeAfterFork: ")
+    assert "spawn" in said
+
+
+def test_an_anonymous_s3fs_file_is_read_in_a_forked_child(stored: tuple[Any, str]) -> None:
+    server, key = stored
+    with s3(server, anon=True).open(key, "rb") as reader:
+        source = resolve(reader)
+    body(source.read(0, 10))
+    assert bytes.fromhex(in_forked_child(source)) == CONTENT[5:9]
+
+
+def test_a_blob_reader_is_read_in_a_forked_child_over_its_own_connections() -> None:
+    with RangeServer() as server:
+        server.put(MEDIA, CONTENT, generation="41")
+        source = resolve(blob_of(server))
+        body(source.read(0, 10))
+        begun = server.connections
+        assert bytes.fromhex(in_forked_child(source)) == CONTENT[5:9]
+        assert server.connections == begun + 1
 
 
 # --- S3 through s3fs ------------------------------------------------------------------

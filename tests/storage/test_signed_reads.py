@@ -34,6 +34,7 @@ from nearline.provenance import Validator
 from nearline.storage.resolve import resolve
 from nearline.storage.source import Answer, Transient
 from nearline.testing import RangeServer, faults
+from nearline.traffic import traffic
 
 CONTENT = bytes(range(256)) * 16384  # 4 MiB
 SECRET = "Zx9secretZx9"
@@ -261,6 +262,24 @@ def test_passing_faults_are_asked_once_and_left_to_the_engine(status: int) -> No
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("status", [301, 400])
+def test_a_bucket_in_another_region_is_found_there(status: int) -> None:
+    with RangeServer({"/bucket/k": CONTENT, "/bucket": b""}) as server:
+        elsewhere = faults.other_region("eu-west-3", status=status)
+        server.misbehave("/bucket/k", elsewhere, requests={1})
+        server.misbehave("/bucket", faults.other_region("eu-west-3", status=301))
+        options = {"key": "k", "secret": SECRET, "endpoint_url": server.url("")}
+        source = resolve("s3://bucket/k", storage_options=options)
+        with traffic() as spent:
+            assert body(source.read(0, 9)) == CONTENT[:9]
+        # The caller counts the first.
+        assert spent.requests == len(server.requests) - 1
+        body(source.read(0, 9))
+        signed = [one.headers["authorization"] for one in server.requests if one.path != "/bucket"]
+        regions = [header.split("/")[2] for header in signed]
+        assert regions == ["us-east-1", "eu-west-3", "eu-west-3"]
+
+
 def test_a_body_that_is_cut_is_transient() -> None:
     with RangeServer({"/bucket/k": CONTENT}) as server:
         options = {"key": "k", "secret": SECRET, "endpoint_url": server.url("")}
@@ -303,6 +322,14 @@ def test_azure_keys_that_obstore_would_change_are_refused() -> None:
     options = {"account_name": "a", "account_key": "a2V5"}
     with pytest.raises(UnsupportedUrl, match="obstore"):
         resolve("az://container/a//b", storage_options=options)
+
+
+def test_containers_of_two_azure_accounts_are_two_identities() -> None:
+    one, two = (
+        resolve("az://c/k", storage_options={"account_name": name, "account_key": "a2V5"})
+        for name in ("one", "two")
+    )
+    assert one.identity != two.identity
 
 
 def test_an_unknown_option_is_an_error_before_any_request() -> None:

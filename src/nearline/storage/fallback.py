@@ -9,6 +9,7 @@ from typing import Any
 from nearline.errors import AccessDenied
 from nearline.provenance import Validator
 from nearline.storage.source import Answer, Source
+from nearline.traffic import count
 
 __all__ = ["SignedFirst"]
 
@@ -84,6 +85,7 @@ class SignedFirst:
             if self._unsigned is None:
                 self._unsigned = self._make_unsigned()
             unsigned = self._unsigned
+        count("requests")
         answer, _ = _attempt(unsigned, start, stop, pin, unless, timeout)
         if answer is None:
             # Outside of any handler: no error is another one's context.

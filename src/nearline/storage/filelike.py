@@ -8,22 +8,21 @@ way it offers itself: one seek and one read at a time.
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from typing import Any, NoReturn
 
 from nearline.errors import (
-    AccessDenied,
     InvalidOption,
     NearlineError,
-    NotFound,
     NotPicklable,
-    ObjectChanged,
     TruncatedObject,
-    Unavailable,
+    UnsafeAfterFork,
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage.source import Answer, Source, Transient
+from nearline.storage.foreign import foreign
+from nearline.storage.source import Answer, Source
 from nearline.storage.url import printable
 
 __all__ = ["SerialSource", "from_filelike", "is_filelike"]
@@ -92,6 +91,7 @@ class SerialSource:
         self.identity = f"handle:{id(handle):x}-{next(_numbers)}"
         self._handle = handle
         self._lock = threading.Lock()
+        self._process = os.getpid()
         try:
             self._base = handle.tell()
             self._size = handle.seek(0, 2)
@@ -126,6 +126,12 @@ class SerialSource:
         timeout: float = 30.0,  # noqa: ARG002 - the handle has its own
     ) -> Answer:
         """Seek and read, one caller at a time; see `Source.read`."""
+        if os.getpid() != self._process:
+            raise UnsafeAfterFork(
+                f"{self.url} was passed as an open file, and this process was forked since: two "
+                "processes that share a file move each other's position. Pass its URL or path, or "
+                "open it in the worker."
+            )
         end = self._size if stop is None else min(stop, self._size)
         if end <= start:
             return Answer("partial", start, start, Validator(size=self._size))
@@ -162,21 +168,3 @@ class SerialSource:
 
     def close(self) -> None:
         """Leave the file open: it is its owner's."""
-
-
-def foreign(problem: Exception, url: str) -> NearlineError:
-    """Return our error for one of an unknown file or filesystem, whose text may hold secrets."""
-    kind = type(problem).__name__
-    if isinstance(problem, NearlineError):
-        return problem
-    if kind == "FileExpired":
-        return ObjectChanged(
-            f"{url} changed while it was being read. Open it again to read the new version."
-        )
-    if isinstance(problem, FileNotFoundError):
-        return NotFound(f"There is no object at {url}.")
-    if isinstance(problem, PermissionError):
-        return AccessDenied(f"{url} refuses to be read.")
-    if isinstance(problem, (OSError, TimeoutError, EOFError)):
-        return Transient(f"{url} could not be read ({kind}).")
-    return Unavailable(f"{url} could not be read ({kind}).")

@@ -18,7 +18,8 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage.filelike import SerialSource, foreign
+from nearline.storage.filelike import SerialSource
+from nearline.storage.foreign import foreign
 from nearline.storage.source import Answer, Source
 from nearline.storage.status import changed
 from nearline.storage.url import identity, printable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
@@ -9,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from nearline.errors import AccessDenied, NearlineError, NotPicklable, Unavailable
 from nearline.provenance import Validator
+from nearline.storage.foreign import foreign
 from nearline.storage.http.answer import Asked, Body, conditions, interpret
 from nearline.storage.source import Answer, Buffer, Source, Transient
 from nearline.storage.status import changed, error_for
@@ -62,7 +65,7 @@ class _Media:
         """Read the headers of an answer, and hold it to the generation of the file."""
         size = _size_before(asked.start, headers)
         if size is not None:
-            # Not every emulator knows 416: some send nothing, as a range that ends before it begins.
+            # Not every emulator knows 416; some send an empty, nonsensical range.
             status, headers = 416, {**headers, "Content-Range": f"bytes */{size}"}
         found = interpret(asked, status, headers)
         wanted, told = self._version.generation, found.validator.generation
@@ -105,6 +108,8 @@ class BlobSource(_Media):
         self._make_serial = serial
         self._serial: Source | None = None
         self._lock = threading.Lock()
+        self._process = self._own_process = os.getpid()
+        self._own_session: Any = None
 
     def __reduce__(self) -> NoReturn:
         raise NotPicklable(
@@ -128,7 +133,7 @@ class BlobSource(_Media):
         payer = {"userProject": self._payer} if self._payer else {}
         failure: NearlineError
         try:
-            response = self._client._http.get(
+            response = self._session().get(
                 self._media_url(asked, **payer),
                 headers=self._headers(asked),
                 stream=True,
@@ -139,6 +144,17 @@ class BlobSource(_Media):
         else:
             return self._answer(asked, response)
         raise failure
+
+    def _session(self) -> Any:
+        """Return the client's session; in a forked child one of its own, over other sockets."""
+        if os.getpid() == self._process:
+            return self._client._http
+        with self._lock:
+            if self._own_session is None or self._own_process != os.getpid():
+                library = importlib.import_module("google.auth.transport.requests")
+                self._own_session = library.AuthorizedSession(self._client._credentials)
+                self._own_process = os.getpid()
+            return self._own_session
 
     def _answer(self, asked: Asked, response: Any) -> Answer:
         status, headers = response.status_code, response.headers
@@ -249,7 +265,12 @@ class GcsfsSource(_Media):
         else:
             found = self._found(asked, 206 if "Content-Range" in headers else 200, headers)
             return Answer(
-                found.kind, found.start, found.start + len(body), found.validator, iter((body,)), notes=found.notes
+                found.kind,
+                found.start,
+                found.start + len(body),
+                found.validator,
+                iter((body,)),
+                notes=found.notes,
             )
         raise failure
 
@@ -276,6 +297,8 @@ def _status(problem: Exception) -> int | None:
 
 def _fault(problem: Exception, url: str) -> NearlineError:
     kind = type(problem).__name__
+    if isinstance(problem, RuntimeError):
+        return foreign(problem, url)
     if kind in ("RefreshError", "DefaultCredentialsError"):
         return AccessDenied(f"{url}: the client's credentials could not be renewed; log in again.")
     if kind == "SSLError":

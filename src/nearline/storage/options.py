@@ -6,89 +6,14 @@ What a user passed is kept apart from what the environment adds (see
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from nearline.errors import InvalidOption
+from nearline.storage.given import WITHOUT_EFFECT, Given
 
 __all__ = ["AzureOptions", "GcsOptions", "HttpOptions", "S3Options"]
-
-_WITHOUT_EFFECT = frozenset(
-    {
-        "asynchronous",
-        "block_size",
-        "cache_options",
-        "cache_regions",
-        "cache_timeout",
-        "cache_type",
-        "consistency",
-        "default_block_size",
-        "default_cache_type",
-        "default_fill_cache",
-        "default_location",
-        "fixed_upload_size",
-        "listings_expiry_time",
-        "local_expiry_check",
-        "max_concurrency",
-        "max_paths",
-        "secure_serialize",
-        "size_policy",
-        "skip_instance_cache",
-        "use_listings_cache",
-        "version_aware",
-    }
-)
-"""Tuning knobs of fsspec's filesystems; ranges are planned here, so these change nothing."""
-
-
-class _Mapping:
-    """Takes named options out of a mapping, and complains about what is left."""
-
-    def __init__(self, given: Mapping[str, Any], subject: str) -> None:
-        self._left = dict(given)
-        self._known: set[str] = set()
-        self._subject = subject
-
-    def take(self, *names: str) -> Any:
-        """Return the value under the first of `names` that is given, or None."""
-        self._known.update(names)
-        values = [self._left.pop(name) for name in names if name in self._left]
-        return next((value for value in values if value is not None), None)
-
-    def text(self, *names: str) -> str | None:
-        value = self.take(*names)
-        if value is not None and not isinstance(value, str):
-            raise InvalidOption(
-                f"{names[0]} of {self._subject} must be a string, not {type(value).__name__}."
-            )
-        return value or None
-
-    def flag(self, *names: str, default: bool = False) -> bool:
-        value = self.take(*names)
-        if value is None:
-            return default
-        if not isinstance(value, (bool, int)):
-            raise InvalidOption(f"{names[0]} of {self._subject} must be True or False.")
-        return bool(value)
-
-    def nested(self, name: str) -> _Mapping:
-        value = self.take(name)
-        if value is not None and not isinstance(value, Mapping):
-            raise InvalidOption(f"{name} of {self._subject} must be a dictionary.")
-        return _Mapping(value or {}, f"{name} of {self._subject}")
-
-    def ignore(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._left.pop(name, None)
-
-    def finish(self) -> None:
-        if self._left:
-            unknown = ", ".join(repr(name) for name in sorted(self._left))
-            known = ", ".join(sorted(self._known))
-            raise InvalidOption(
-                f"{unknown} is not an option of {self._subject}; there are: {known}."
-            )
 
 
 def _first(*values: str | None) -> str | None:
@@ -157,7 +82,7 @@ class S3Options:
         InvalidOption
             An unknown name, a value of the wrong type, or half a key pair.
         """
-        options = _Mapping(given, "s3:// URLs")
+        options = Given(given, "s3:// URLs")
         client = options.nested("client_kwargs")
         config = options.nested("config_kwargs")
         s3 = config.nested("s3")
@@ -193,7 +118,7 @@ class S3Options:
             version_id=options.text("version_id"),
             addressing_style=style,
         )
-        options.ignore(_WITHOUT_EFFECT)
+        options.ignore(WITHOUT_EFFECT)
         for one in (s3, config, client, options):
             one.finish()
         if bool(parsed.key) != bool(parsed.secret):
@@ -241,7 +166,7 @@ class GcsOptions:
         InvalidOption
             An unknown name or an impossible value.
         """
-        options = _Mapping(given, "gs:// URLs")
+        options = Given(given, "gs:// URLs")
         token = options.take("token")
         if token in ("browser", "cache"):
             raise InvalidOption(
@@ -261,7 +186,7 @@ class GcsOptions:
             generation=None if generation is None else str(generation),
             verify=_verify(options.take("verify"), "gs:// URLs"),
         )
-        options.ignore({*_WITHOUT_EFFECT, "access", "check_connection", "timeout"})
+        options.ignore({*WITHOUT_EFFECT, "access", "check_connection", "timeout"})
         options.finish()
         if parsed.requester_pays and not parsed.project:
             raise InvalidOption("requester_pays of gs:// URLs needs 'project', which is billed.")
@@ -307,7 +232,7 @@ class AzureOptions:
         InvalidOption
             An unknown name or an impossible value.
         """
-        options = _Mapping(given, "az:// URLs")
+        options = Given(given, "az:// URLs")
         credential = options.take("credential")
         sas = options.text("sas_token")
         key = options.text("account_key")
@@ -337,7 +262,7 @@ class AzureOptions:
             anon=None if anon is None else bool(anon),
             verify=_verify(options.take("verify"), "az:// URLs"),
         )
-        options.ignore({*_WITHOUT_EFFECT, "assume_container_exists", "location_mode"})
+        options.ignore({*WITHOUT_EFFECT, "assume_container_exists", "location_mode"})
         options.finish()
         return parsed
 
@@ -373,7 +298,7 @@ class HttpOptions:
             An unknown name or an impossible value.
         """
         fields = {name: value for name, value in given.items() if name[:1].isupper()}
-        options = _Mapping(
+        options = Given(
             {name: value for name, value in given.items() if name not in fields},
             "http:// and https:// URLs",
         )
@@ -400,7 +325,7 @@ class HttpOptions:
             verify=_verify(verify, "http:// URLs"),
         )
         client.ignore(("trust_env", "timeout"))
-        options.ignore({*_WITHOUT_EFFECT, "encoded", "simple_links", "same_scheme"})
+        options.ignore({*WITHOUT_EFFECT, "encoded", "simple_links", "same_scheme"})
         client.finish()
         options.finish()
         return parsed

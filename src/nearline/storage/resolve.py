@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nearline.errors import InvalidOption, UnsupportedUrl
@@ -143,6 +144,9 @@ def _from_http(url: str, options: HttpOptions) -> Source:
 
 def reopen_store(address: Address, options: StoreOptions) -> Source:
     """Return the source of a store's object, with the credentials found in this process."""
+    if isinstance(options, AzureOptions):
+        # Containers are unique within an account only.
+        address = replace(address, account=azure.place(address, options).account)
     if options.anon:
         return _unsigned(address, options)
     credentials = _find(options)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nearline.errors import NearlineError, Unavailable
 from nearline.provenance import Validator
+from nearline.storage.foreign import foreign
 from nearline.storage.http.answer import Asked, conditions, interpret
 from nearline.storage.source import Answer, Transient
 from nearline.storage.status import error_for
@@ -150,8 +151,8 @@ class _Headers(dict[str, str]):
 
 def _fault(fault: Exception, url: str) -> NearlineError:
     kind = type(fault).__name__
-    if isinstance(fault, NearlineError):
-        return fault
+    if isinstance(fault, (NearlineError, RuntimeError)):
+        return foreign(fault, url)
     if isinstance(fault, (OSError, TimeoutError, EOFError)) or kind in (
         "ClientPayloadError",
         "ConnectionClosedError",

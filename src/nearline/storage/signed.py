@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +10,6 @@ from typing import Any
 
 from nearline.errors import (
     AccessDenied,
-    NearlineError,
-    NotFound,
     ObjectChanged,
     Unavailable,
     UnsupportedUrl,
@@ -22,13 +19,22 @@ from nearline.storage import event_loop
 from nearline.storage.address import Address
 from nearline.storage.credentials import Credentials
 from nearline.storage.http import HttpSource
+from nearline.storage.http.connections import request
+from nearline.storage.http.refusal import Refusal
+from nearline.storage.obstore_error import (
+    ElsewhereError,
+    is_unchanged,
+    status_of,
+    translated,
+    without_ranges,
+)
 from nearline.storage.presign import Presigner
 from nearline.storage.source import Answer, Buffer, Transient
-from nearline.storage.status import changed
-from nearline.storage.stores import StoreOptions, StoreSpec, describe, open_store
+from nearline.storage.stores import StoreOptions, describe, open_store
 from nearline.storage.url import identity
+from nearline.traffic import count
 
-__all__ = ["SignedSource", "Unusable"]
+__all__ = ["SignedSource"]
 
 _SMALL = 1 << 20
 """Bodies up to this many bytes come in one piece, with the answer itself."""
@@ -87,7 +93,7 @@ class SignedSource:
         return identity(url, signed=True, endpoint=self._spec.endpoint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self._address, self._options)
+        return reopen, (self._address, self._options)
 
     def close(self) -> None:
         """Do nothing: connections belong to the store, which other objects share."""
@@ -109,11 +115,38 @@ class SignedSource:
         conditions = _conditions(pin, unless)
         if self._version:
             conditions["version"] = self._version
+        told: str | None = None
         try:
             return self._ask(start, stop, conditions, pin, timeout)
-        except _ElsewhereError as elsewhere:
-            self._spec = self._spec.in_region(elsewhere.region)
+        except ElsewhereError as elsewhere:
+            told = elsewhere.region
+        region = told or self._find_region(timeout)
+        if region is None or region == self._spec.region:
+            raise Unavailable(
+                f"{self.url} cannot be read: its bucket is in another region; name it in "
+                "storage_options={'client_kwargs': {'region_name': …}}."
+            )
+        self._spec = self._spec.in_region(region)
+        count("requests")
+        try:
             return self._ask(start, stop, conditions, pin, timeout)
+        except ElsewhereError:
+            pass
+        raise Unavailable(f"{self.url} cannot be read: S3 redirects from region to region.")
+
+    def _find_region(self, timeout: float) -> str | None:
+        """Ask for the bucket without credentials: S3 names its region even where it refuses."""
+        endpoint = self._spec.endpoint or "https://s3.amazonaws.com"
+        count("requests")
+        response = request(
+            f"{endpoint}/{self._spec.bucket}?list-type=2&max-keys=1",
+            {"User-Agent": "nearline"},
+            timeout=timeout,
+            verify=self._spec.verify,
+        )
+        refusal = Refusal(response.status, response.headers, response.read(1 << 14))
+        response.close()
+        return refusal.region
 
     def _ask(
         self,
@@ -133,15 +166,16 @@ class SignedSource:
         work = _get(store, self._address.key, options, small)
         got, problem = _outcome(work, timeout * (2 if small else 1) + 5)
         if problem is not None:
-            status = _status(problem)
-            if status == 304 or _named(problem, "NotModifiedError"):
+            if is_unchanged(problem):
                 return Answer("unchanged", 0, 0, Validator())
-            if status == 416:
+            if status_of(problem) == 416:
+                count("requests")
                 return self._size_only(store, conditions, pin, timeout, start)
-            if _without_ranges(problem) and not self._ignores_ranges:
+            if without_ranges(problem) and not self._ignores_ranges:
                 self._ignores_ranges = True
+                count("requests")
                 return self._ask(start, stop, conditions, pin, timeout)
-            raise _translate(problem, self, pin)
+            raise self.translated(problem, pin)
         result, body = got
         validator = _validator(self._address, result.meta)
         _hold_to(pin, validator, self.url)
@@ -176,9 +210,9 @@ class SignedSource:
         work = _get(store, self._address.key, {**conditions, "head": True}, False)
         got, problem = _outcome(work, timeout + 5)
         if problem is not None:
-            if _status(problem) == 304 or _named(problem, "NotModifiedError"):
+            if is_unchanged(problem):
                 return Answer("unchanged", 0, 0, Validator())
-            raise _translate(problem, self, pin)
+            raise self.translated(problem, pin)
         result, _ = got
         validator = _validator(self._address, result.meta)
         _hold_to(pin, validator, self.url)
@@ -207,66 +241,23 @@ class SignedSource:
             )
         return self._presigned
 
-    @property
-    def found_in(self) -> str:
-        """Where the credentials come from, for messages."""
-        return self._spec.credentials.where
-
-    @property
-    def spec(self) -> StoreSpec:
-        """The store that is asked."""
-        return self._spec
-
-
-class Unusable:
-    """Stands where credentials were found that cannot be used here: every read is refused.
-
-    Parameters
-    ----------
-    address : Address
-    options : StoreOptions
-    credentials : Credentials
-        Their `trouble` is what reads raise.
-    """
-
-    in_place = False
-    concurrent = True
-    signed = True
-
-    def __init__(self, address: Address, options: StoreOptions, credentials: Credentials) -> None:
-        self.url = address.url
-        self.identity = identity(address.url, signed=True)
-        self._address = address
-        self._options = options
-        self._trouble = credentials.trouble
-
-    def __repr__(self) -> str:
-        return f"<Unusable {self.url}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self._address, self._options)
-
-    def read(
-        self,
-        start: int,  # noqa: ARG002
-        stop: int | None,  # noqa: ARG002
-        *,
-        pin: Validator | None = None,  # noqa: ARG002
-        unless: Validator | None = None,  # noqa: ARG002
-        timeout: float = 30.0,  # noqa: ARG002
-    ) -> Answer:
-        """Raise `AccessDenied` with what is the matter."""
-        raise AccessDenied(f"{self.url} cannot be read: {self._trouble}")
-
-    def close(self) -> None:
-        """Do nothing."""
+    def translated(self, problem: Exception, pin: Validator | None) -> Exception:
+        """Return our error for one of obstore's, in a read with that pin."""
+        return translated(
+            problem,
+            url=self.url,
+            where=self._spec.credentials.where,
+            region=self._spec.region,
+            pinned=pin is not None,
+        )
 
 
 def _nothing() -> None:
     pass
 
 
-def _reopen(address: Address, options: StoreOptions) -> Any:
+def reopen(address: Address, options: StoreOptions) -> Any:
+    """Open the object anew, with the credentials found in this process."""
     from nearline.storage.resolve import reopen_store
 
     return reopen_store(address, options)
@@ -303,7 +294,7 @@ class _Stream:
         chunk, problem = _outcome(_next(stream), self._timeout + 5)
         if problem is not None:
             self.close()
-            raise _translate(problem, self._source, self._pin)
+            raise self._source.translated(problem, self._pin)
         if chunk is None:
             self.close()
             if self._left > 0:
@@ -386,89 +377,3 @@ def _hold_to(pin: Validator | None, found: Validator, url: str) -> None:
             "Open it again to read the new version.",
             current=found,
         )
-
-
-class _ElsewhereError(Exception):
-    """The bucket is in another region."""
-
-    def __init__(self, region: str) -> None:
-        super().__init__(region)
-        self.region = region
-
-
-_STATUS = re.compile(r"status code: (\d{3})|\bstatus: (\d{3})\b")
-_CODE = re.compile(r"<Code>([A-Za-z0-9]+)</Code>")
-_REGION = re.compile(r"<Region>([a-z0-9-]+)</Region>")
-
-
-def _status(problem: BaseException) -> int | None:
-    found = _STATUS.search(str(problem))
-    return int(found[1] or found[2]) if found else None
-
-
-def _without_ranges(problem: BaseException) -> bool:
-    """Whether the server sent all of the object for a part."""
-    return _named(problem, "NotSupportedError") or "NotPartial" in str(problem)
-
-
-def _named(problem: BaseException, name: str) -> bool:
-    return type(problem).__name__ == name
-
-
-def _provider_said(text: str, where: str) -> str:
-    sentence = re.search(r"PermissionError: ([^\n]+)", text)
-    return sentence[1] if sentence else f"the credentials from {where} could not be obtained"
-
-
-def _translate(
-    problem: Exception, source: SignedSource, pin: Validator | None
-) -> NearlineError | _ElsewhereError:
-    if isinstance(problem, NearlineError):
-        return problem
-    url, where = source.url, source.found_in
-    if isinstance(problem, TimeoutError):
-        return Transient(f"{url} gave no answer in time.")
-    text = str(problem)
-    if "credential provider" in text:
-        return AccessDenied(f"{url} cannot be read: {_provider_said(text, where)}.")
-    status = _status(problem)
-    found = _CODE.search(text)
-    code = found[1] if found else ""
-    said = f" (HTTP {status}{f', {code}' if code else ''})" if status else ""
-    if code in ("AuthorizationHeaderMalformed", "PermanentRedirect") or status in (301, 307):
-        region = _REGION.search(text)
-        if region and region[1] != source.spec.region:
-            return _ElsewhereError(region[1])
-    if isinstance(problem, FileNotFoundError):
-        if pin is not None and code != "NoSuchBucket":
-            return ObjectChanged(f"{url} was removed while it was being read.")
-        kind = "no such bucket" if code in ("NoSuchBucket", "ContainerNotFound") else "no object"
-        return NotFound(f"There is {kind} at {url}{said}.")
-    if _named(problem, "PreconditionError"):
-        return changed(url)
-    if (
-        _named(problem, "PermissionDeniedError")
-        or _named(problem, "UnauthenticatedError")
-        or status in (401, 403)
-        or code in ("ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "TokenRefreshRequired")
-    ):
-        remedy = (
-            "they have expired: renew them"
-            if "Expired" in code or code == "TokenRefreshRequired"
-            else "check the key, or ask for permission to read the object"
-        )
-        return AccessDenied(f"{url} refuses the credentials from {where}{said}: {remedy}.")
-    if status is not None:
-        if status == 429 or status >= 500:
-            return Transient(f"{url} is not available just now{said}.")
-        return Unavailable(f"{url} cannot be read{said}.")
-    if "failed to lookup address" in text and "Temporary failure" not in text:
-        return Unavailable(f"{url} cannot be reached: there is no such host.")
-    if "ertificate" in text or "InvalidMessage" in text:
-        return Unavailable(
-            f"{url} cannot be reached: its TLS certificate is not trusted. Name the right CA "
-            "bundle in verify or SSL_CERT_FILE."
-        )
-    if "169.254.169.254" in text or "metadata" in text.lower():
-        return AccessDenied(f"{url} cannot be read: {where} gave no credentials.")
-    return Transient(f"{url} cannot be reached just now.")

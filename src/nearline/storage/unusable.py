@@ -1,0 +1,60 @@
+"""Credentials that were found but take something that is not installed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nearline.errors import AccessDenied
+from nearline.provenance import Validator
+from nearline.storage.address import Address
+from nearline.storage.credentials import Credentials
+from nearline.storage.signed import reopen
+from nearline.storage.source import Answer
+from nearline.storage.stores import StoreOptions
+from nearline.storage.url import identity
+
+__all__ = ["Unusable"]
+
+
+class Unusable:
+    """Stands where credentials were found that cannot be used here: every read is refused.
+
+    Parameters
+    ----------
+    address : Address
+    options : StoreOptions
+    credentials : Credentials
+        Their `trouble` is what reads raise.
+    """
+
+    in_place = False
+    concurrent = True
+    signed = True
+
+    def __init__(self, address: Address, options: StoreOptions, credentials: Credentials) -> None:
+        self.url = address.url
+        self.identity = identity(address.url, signed=True)
+        self._address = address
+        self._options = options
+        self._trouble = credentials.trouble
+
+    def __repr__(self) -> str:
+        return f"<Unusable {self.url}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopen, (self._address, self._options)
+
+    def read(
+        self,
+        start: int,  # noqa: ARG002
+        stop: int | None,  # noqa: ARG002
+        *,
+        pin: Validator | None = None,  # noqa: ARG002
+        unless: Validator | None = None,  # noqa: ARG002
+        timeout: float = 30.0,  # noqa: ARG002
+    ) -> Answer:
+        """Raise `AccessDenied` with what is the matter."""
+        raise AccessDenied(f"{self.url} cannot be read: {self._trouble}")
+
+    def close(self) -> None:
+        """Do nothing."""
