@@ -171,7 +171,8 @@ def _surely_public(address: Address) -> bool:
 
 
 def _signed(address: Address, options: StoreOptions, credentials: Credentials) -> Source:
-    from nearline.storage.signed import SignedSource, Unusable
+    from nearline.storage.signed import SignedSource
+    from nearline.storage.unusable import Unusable
 
     if credentials.trouble:
         if credentials.insisted:
