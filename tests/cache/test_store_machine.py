@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from nearline.cache import disk as disk_module
 from nearline.cache import evict, maintenance
 from nearline.ranges import ByteRange, merge, subtract
 
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 SPAN = 700_000
 objects = st.integers(0, 2)
 starts = st.integers(0, SPAN)
@@ -35,7 +37,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="nearline-test-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="nearline-test-", dir=IN_MEMORY))
         self.stores = [disk(self.folder), disk(self.folder)]
         self.put_ever: dict[int, list[ByteRange]] = {}
         self.sure: dict[tuple[int, int], list[ByteRange]] = {}
@@ -119,8 +121,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(bound=st.integers(0, 2_000_000), who=instances)
     def evict(self, bound: int, who: int) -> None:
-        self.stores[who].flush()
-        evict.make_room(self.stores[who].catalogue, self.stores[who].packs, bound)
+        store = self.stores[who]
+        store.flush()
+        store._guarded(lambda: evict.make_room(store.catalogue, store.packs, bound), None)
         self.sure.clear()
 
     @rule(who=instances, number=st.none() | objects)

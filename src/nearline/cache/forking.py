@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -21,6 +22,7 @@ class Forkable(Protocol):
 
 _living: weakref.WeakSet[Forkable] = weakref.WeakSet()
 _quiet: list[Forkable] = []
+_one_fork = threading.Lock()
 
 
 def quiet_on_fork(one: Forkable) -> None:
@@ -29,6 +31,7 @@ def quiet_on_fork(one: Forkable) -> None:
 
 
 def _before() -> None:
+    _one_fork.acquire()
     for one in list(_living):
         one.before_fork()
         _quiet.append(one)
@@ -37,6 +40,7 @@ def _before() -> None:
 def _after(in_child: bool) -> None:
     while _quiet:
         _quiet.pop().after_fork(in_child=in_child)
+    _one_fork.release()
 
 
 if hasattr(os, "register_at_fork"):
