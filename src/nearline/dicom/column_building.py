@@ -142,8 +142,9 @@ class _Numbers:
     def add(self, rows: Rows, values: NDArray[Any], present: NDArray[np.bool_]) -> None:
         width = values.shape[1]
         if self._column.width:
-            # Fewer values than the standard asks for make no position.
-            complete = present[:, : self._column.width].all(axis=1) & (width >= self._column.width)
+            if width < self._column.width:  # two coordinates make no position
+                return
+            complete = present[:, : self._column.width].all(axis=1)
             rows, values = rows[complete], values[complete, : self._column.width]
             self._values[rows] = values
             self._present[rows] = True

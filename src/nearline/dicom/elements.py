@@ -197,7 +197,7 @@ def _walk(buffer: Buffer, position: int, encoding: Encoding, open_: list[Encodin
     """Follow what is `open_`, outermost first (None: a sequence; else a dataset), to its end."""
     inner = [encoding]
     while open_:
-        if len(open_) > MAX_DEPTH:
+        if len(open_) > 2 * MAX_DEPTH:  # a sequence and its item are one level
             raise Malformed(f"Sequences are nested deeper than {MAX_DEPTH} levels", position)
         here = open_[-1]
         if here is None:

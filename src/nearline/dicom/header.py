@@ -28,6 +28,7 @@ PIXEL_KEYWORDS: Final = {
 }
 
 _VERSION = 1
+_NOT_IN_HEAD = frozenset(("url", "preamble", "file_meta", "elements", "behind"))
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ class Header:
         Of the first byte of the pixel data's value.
     pixel_length : int or None
         Bytes of that value; None when undefined (encapsulated).
+    behind : bytes
+        Bytes from `pixel_offset` on that came along, at most an offset table's; not kept.
 
     Notes
     -----
@@ -84,6 +87,7 @@ class Header:
     pixel_vr: str = ""
     pixel_offset: int | None = None
     pixel_length: int | None = None
+    behind: bytes = field(default=b"", repr=False, compare=False)
     _groups: bytes | None = field(default=None, repr=False)
     _reader: ByteReader | None = field(default=None, repr=False, compare=False)
     _places: dict[int, tuple[int, int]] | None = field(default=None, repr=False, compare=False)
@@ -178,7 +182,7 @@ class Header:
         head = {
             name: getattr(self, name)
             for name in self.__slots__
-            if not name.startswith("_") and name not in ("preamble", "file_meta", "elements", "url")
+            if not name.startswith("_") and name not in _NOT_IN_HEAD
         }
         arrays = {
             name: np.frombuffer(getattr(self, name), np.uint8)

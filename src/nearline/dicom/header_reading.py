@@ -160,6 +160,8 @@ class _Reading:
                 found.pixel_keyword = PIXEL_KEYWORDS[element.tag]
                 found.pixel_vr = element.vr.decode("latin-1")
                 found.pixel_offset, found.pixel_length = element.value, element.length
+                table = element.value + 8 + 4 * self._frames
+                found.behind = window.copy(element.value, table)
                 break
             if element.tag == ITEM_END:
                 break

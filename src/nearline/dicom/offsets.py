@@ -163,10 +163,10 @@ class _Encapsulated:
         )
 
     def _bytes(self, start: int, stop: int) -> Buffer:
-        """Return bytes from the prefix where it holds them."""
-        prefix = self._reader.prefix
-        if stop <= len(prefix):
-            return memoryview(prefix)[start:stop]
+        """Return bytes of the offset table, read only if they did not come with the header."""
+        came = self._header.behind
+        if stop <= self._pixels + len(came):
+            return memoryview(came)[start - self._pixels : stop - self._pixels]
         return self._reader.read(start, stop)
 
     def _basic_table(self) -> Buffer:
@@ -176,10 +176,10 @@ class _Encapsulated:
                 f"{self._header.url} ends at byte {size}, where its pixel data begins. "
                 "Transfer the object again."
             )
-        # A table of the expected length comes along with its item header.
-        expected = min(size, pixels + 8 + 4 * self._count)
-        prefix = len(self._reader.prefix)
-        at_hand = self._bytes(pixels, expected if prefix < pixels + 8 else pixels + 8)
+        # A table comes along with its item header; beside an extended one it is empty.
+        expected = 0 if self._header.value(_EXTENDED_OFFSETS) else 4 * self._count
+        came = len(self._header.behind) >= 8
+        at_hand = self._bytes(pixels, pixels + 8 if came else min(size, pixels + 8 + expected))
         group, number, length = _ITEM_HEADER.unpack_from(at_hand)
         tag = group << 16 | number
         if tag != ITEM or length == UNDEFINED:
