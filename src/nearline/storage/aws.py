@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +46,8 @@ class _Process:
     profile: str
 
     def __call__(self) -> dict[str, Any]:
+        import subprocess
+
         try:
             done = subprocess.run(  # noqa: S603 - the user's own configuration names the program
                 shlex.split(self.command), capture_output=True, check=True, timeout=60

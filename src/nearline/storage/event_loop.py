@@ -2,10 +2,6 @@
 
 obstore's blocking calls do not notice Ctrl-C. Its awaitable calls run here,
 and the caller waits on a plain lock, which signals interrupt.
-
-In a child forked from a process in which obstore's threads ran, those threads
-are gone and every call would wait for them for ever; `refuse_after_fork`
-raises instead.
 """
 
 from __future__ import annotations
@@ -14,23 +10,17 @@ import asyncio
 import atexit
 import concurrent.futures
 import os
-import sys
 import threading
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
-from nearline.errors import UnsafeAfterFork
-
-__all__ = ["mark_used", "orphaned", "refuse_after_fork", "run"]
+__all__ = ["run"]
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
-_used = False
-_orphaned = False
 
 
 def run(work: Coroutine[Any, Any, T], timeout: float) -> T:
@@ -88,63 +78,11 @@ _SETTLE_S = 0.02
 atexit.register(_at_exit)
 
 
-def mark_used() -> None:
-    """Remember that obstore's threads run in this process."""
-    global _used
-    _used = True
-
-
-def orphaned() -> bool:
-    """Whether this process was forked from one in which obstore ran."""
-    return _orphaned
-
-
-def refuse_after_fork(url: str) -> None:
-    """Raise where a call would hang.
-
-    Raises
-    ------
-    UnsafeAfterFork
-        This process was forked from one in which obstore ran.
-    """
-    if _orphaned:
-        raise UnsafeAfterFork(
-            f"{url} is read with credentials, and this process was forked after its parent had "
-            "read that way; the connections do not survive a fork. Start workers with the "
-            "'spawn' or 'forkserver' method (multiprocessing.set_start_method, "
-            "DataLoader(multiprocessing_context=...)), or open signed objects in the workers only."
-        )
-
-
-def _obstore_runs() -> bool:
-    """Whether obstore's threads exist here, started by us or by anyone else."""
-    if _used:
-        return True
-    if "obstore" not in sys.modules:
-        return False
-    for task in Path("/proc/self/task").glob("*/comm"):
-        try:
-            if task.read_text().startswith("tokio"):
-                return True
-        except OSError:
-            continue
-    return False
-
-
-_about_to_orphan = False
-
-
-def _before_fork() -> None:
-    global _about_to_orphan
-    _about_to_orphan = _obstore_runs()
-
-
 def _in_child() -> None:
-    global _lock, _loop, _thread, _orphaned
+    global _lock, _loop, _thread
     _lock = threading.Lock()
     _loop = _thread = None
-    _orphaned = _orphaned or _about_to_orphan
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_in_child)

@@ -15,7 +15,7 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage import event_loop
+from nearline.storage import event_loop, fork
 from nearline.storage.address import Address
 from nearline.storage.credentials import Credentials
 from nearline.storage.http import HttpSource
@@ -108,10 +108,10 @@ class SignedSource:
         timeout: float = 30.0,
     ) -> Answer:
         """Ask for bytes `start` to `stop` in one request; see `Source.read`."""
-        if not self._plain_key or (event_loop.orphaned() and self._can_presign):
+        if not self._plain_key or (fork.orphaned() and self._can_presign):
             source = self._by_presigned_url()
             return source.read(start, stop, pin=pin, unless=unless, timeout=timeout)
-        event_loop.refuse_after_fork(self.url)
+        fork.refuse_after_fork(self.url)
         conditions = _conditions(pin, unless)
         if self._version:
             conditions["version"] = self._version
@@ -290,7 +290,7 @@ class _Stream:
         stream = self._stream
         if stream is None:
             raise StopIteration
-        event_loop.refuse_after_fork(self._source.url)
+        fork.refuse_after_fork(self._source.url)
         chunk, problem = _outcome(_next(stream), self._timeout + 5)
         if problem is not None:
             self.close()

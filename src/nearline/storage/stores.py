@@ -14,7 +14,7 @@ from nearline.errors import InvalidOption, MissingExtra
 from nearline.storage import aws, azure, google
 from nearline.storage.address import Address, StoreKind
 from nearline.storage.credentials import Credentials
-from nearline.storage.event_loop import mark_used
+from nearline.storage.fork import mark_used
 from nearline.storage.options import AzureOptions, GcsOptions, S3Options
 
 __all__ = ["StoreOptions", "StoreSpec", "describe", "open_store"]
