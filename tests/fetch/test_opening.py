@@ -24,7 +24,7 @@ def test_cold_open_is_one_round_trip_of_three_ranges(
     server: RangeServer, open_reader: Open, content: bytes
 ) -> None:
     # A slow first byte makes the requests overlap for certain.
-    server.misbehave("/a", faults.stall(0.2))
+    server.misbehave("/a", faults.stall(0.5))
     with traffic() as cost:
         reader = open_reader()
     assert len(server.requests) == 3
@@ -38,7 +38,7 @@ def test_cold_open_is_one_round_trip_of_three_ranges(
 
 
 def test_second_round_trip_opens_no_connection(server: RangeServer, open_reader: Open) -> None:
-    server.misbehave("/a", faults.stall(0.2), requests=range(1, 4))
+    server.misbehave("/a", faults.stall(0.5), requests=range(1, 4))
     reader = open_reader()
     reader.read_many([ByteRange(n, n + 10) for n in (1_000_000, 1_500_000, 2_000_000)])
     assert server.connections == 3

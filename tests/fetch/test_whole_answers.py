@@ -34,8 +34,8 @@ def test_all_reads_share_one_download(server: RangeServer, open_reader: Open, ca
         ranges = [ByteRange(a + shift, b + shift) for a, b in SCATTERED]
         found = reader.read_many(ranges)
         assert [bytes(view) for view in found] == [BIG[a:b] for a, b in ranges]
-    # The three first requests find out; the first to be answered is the download.
-    assert len(server.requests) == 3
+    # The first requests find out; the first of them to be answered is the download.
+    assert len(server.requests) <= 3
     assert downloads(server) == 1
     assert any("ignores ranges" in note for note in reader.provenance.notes)
 
@@ -45,7 +45,7 @@ def test_threads_share_the_download(server: RangeServer, open_reader: Open) -> N
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda span: bytes(reader.read(*span)), SCATTERED))
     assert found == [BIG[a:b] for a, b in SCATTERED]
-    assert len(server.requests) == 3
+    assert len(server.requests) <= 3
 
 
 def test_server_that_stops_honouring_ranges_is_survived(

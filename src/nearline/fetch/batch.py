@@ -71,24 +71,28 @@ class Ahead:
         if missing:
             lane = Lane(version.settings, foreground=foreground)
             events: SimpleQueue[Event] = SimpleQueue()
-            self._started = launch(
-                version, missing, lane=lane, events=events, cache=cache, deliver=False
-            )
+            try:
+                launch(
+                    self._started,
+                    version,
+                    missing,
+                    lane=lane,
+                    events=events,
+                    cache=cache,
+                    deliver=False,
+                )
+            except BaseException:
+                self.release()
+                raise
             if cache and not hold and version.keeps_in_store:
                 with self._engine.lock:
                     for carrier in self._started.own:
-                        carrier.lend()
+                        carrier.lend(self._started)
 
     def release(self) -> None:
         """Give up what has not landed, and let go of what has."""
-        if engine() is not self._engine:
-            return
-        with self._engine.lock:
-            for carrier in self._started.own:
-                if carrier.returned:
-                    self._started.due.pop(carrier, None)
-                carrier.take_back()
-        let_go(self._started)
+        if engine() is self._engine:
+            let_go(self._started)
 
 
 class _Batch:
@@ -110,7 +114,9 @@ class _Batch:
         missing = yield from self._from_cache()
         if not missing:
             return
-        self._started = launch(
+        self._started = Launch()
+        launch(
+            self._started,
             self._version,
             missing,
             lane=self._lane,
@@ -181,20 +187,21 @@ class _Batch:
         if isinstance(event, Data):
             due[carrier] -= len(event.view)
             if not due[carrier]:
-                del due[carrier]
-                with self._engine.lock:
-                    interrupted = carrier.drop()
-                if interrupted:
-                    carrier.interrupt()
+                self._drop(carrier)
             yield from self._place(event.slot, event.start, event.view)
         elif isinstance(event, Settled):
             self._unsettled.discard(carrier)
         elif carrier in due:
-            del due[carrier]
-            with self._engine.lock:
-                carrier.holders -= 1
+            self._drop(carrier)
             if isinstance(event, Failed):
                 raise copy_error(event.error) from None
+
+    def _drop(self, carrier: Carrier) -> None:
+        with self._engine.lock:
+            interrupted = carrier.drop(self._started)
+        del self._started.due[carrier]
+        if interrupted:
+            carrier.interrupt()
 
     def _place(self, index: int, start: int, view: memoryview) -> Iterator[tuple[int, memoryview]]:
         whole = self._ranges[index]

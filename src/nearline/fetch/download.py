@@ -43,7 +43,7 @@ class Download(Request):
         )
         self.version = version
         self.weight = _BLOCK
-        self.holders = 0
+        self.holders: set[object] = set()
         self.submitted = False
         self._adopted = answer
         self._block = bytearray()
@@ -61,9 +61,9 @@ class Download(Request):
         """Hand bytes on to `sink` as they come by."""
         self._sinks.append(sink)
 
-    def drop(self) -> bool:
+    def drop(self, holder: object) -> bool:
         """Lose a holder; True when `interrupt` must be called after the lock is released."""
-        self.holders -= 1
+        self.holders.discard(holder)
         if self.holders or self._completes or self.cancelled:
             return False
         self._end()

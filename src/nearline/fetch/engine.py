@@ -86,22 +86,29 @@ class Engine:
         self._number = count()
         self._running = 0
         self._idle = 0
-        self._threads = 0
+        self._threads: set[threading.Thread] = set()
 
     def submit(self, jobs: Iterable[Job]) -> None:
         """Queue jobs, each in its own lane."""
-        with self.lock:
-            added = 0
-            cap = 0
-            for job in jobs:
-                self._enqueue(job)
-                cap = max(cap, job.lane.settings.max_requests)
-                added += 1
-            self._work.notify(added)
-            starting = max(min(added - self._idle, cap - self._threads), 0)
-            self._threads += starting
-        for _ in range(starting):
-            self._start()
+        threads: list[threading.Thread] = []
+        try:
+            with self.lock:
+                added = cap = 0
+                for job in jobs:
+                    self._enqueue(job)
+                    cap = max(cap, job.lane.settings.max_requests)
+                    added += 1
+                self._work.notify(added)
+                missing = min(added - self._idle, cap - len(self._threads))
+                threads.extend(self._thread() for _ in range(missing))
+                self._threads.update(threads)
+            for thread in threads:
+                thread.start()
+        except BaseException:
+            # Ctrl-C, or no more threads to be had: what did not start must not be counted.
+            with self.lock:
+                self._threads.difference_update(one for one in threads if one.ident is None)
+            raise
 
     def later(self, job: Job, delay_s: float) -> None:
         """Give a job that is running another turn, `delay_s` seconds from now."""
@@ -135,15 +142,15 @@ class Engine:
             self._lanes.append(lane)
         lane.jobs.append(job)
 
-    def _start(self) -> None:
-        threading.Thread(target=self._serve, name="nearline-fetch", daemon=True).start()
+    def _thread(self) -> threading.Thread:
+        return threading.Thread(target=self._serve, name="nearline-fetch", daemon=True)
 
     def _serve(self) -> None:
         while True:
             with self.lock:
                 job = self._wait_for_job()
                 if job is None:
-                    self._threads -= 1
+                    self._threads.discard(threading.current_thread())
                     return
             try:
                 job.run()
@@ -170,7 +177,7 @@ class Engine:
                     job.gate.busy = True
                 return job
             # Work that waits for room needs a thread that will wake up for it.
-            if leaving and (self._threads > 1 or not (self._lanes or self._later)):
+            if leaving and (len(self._threads) > 1 or not (self._lanes or self._later)):
                 return None
             patience = _IDLE_S
             if self._later:

@@ -13,17 +13,17 @@ class Carrier(Protocol):
 
     Attributes
     ----------
-    holders : int
+    holders : set
         Callers that wait for it or keep it.
     """
 
-    holders: int
+    holders: set[object]
 
     def join(self, sink: Sink) -> None:
         """Hand bytes on to `sink` as they land. The engine's lock is held."""
         ...
 
-    def drop(self) -> bool:
+    def drop(self, holder: object) -> bool:
         """Lose a holder; True when `interrupt` must follow. The engine's lock is held."""
         ...
 

@@ -27,11 +27,9 @@ class Flight(Request):
 
     Attributes
     ----------
-    holders : int
+    holders : set
         Callers that wait for it or keep it; an unfinished flight that loses the
         last of them is given up.
-    returned : bool
-        Whether the holder who lent it was counted out already.
     """
 
     def __init__(
@@ -47,13 +45,12 @@ class Flight(Request):
             version.source, *planned.span, lane=lane, pin=version.pin, gate=version.gate
         )
         self.version = version
-        self.holders = 0
+        self.holders: set[object] = set()
         self.claim: ClaimShare | None = None
         self._cache = cache
         self._owner = owner
         self._over = False
-        self.returned = False
-        self._lent = False
+        self._lender: object = None
         self._buffer = memoryview(bytearray(planned.span.length))
         self._view = self._buffer.toreadonly()
         self._sinks: list[Sink] = []
@@ -72,9 +69,11 @@ class Flight(Request):
         else:
             insort(self._sinks, sink, key=_descending)
 
-    def drop(self) -> bool:
+    def drop(self, holder: object) -> bool:
         """Lose a holder; True when `interrupt` must be called after the lock is released."""
-        self.holders -= 1
+        if holder not in self.holders:
+            return False
+        self.holders.discard(holder)
         if self.holders or self.cancelled:
             return False
         if self._over:
@@ -86,15 +85,11 @@ class Flight(Request):
         self._leave_engine()
         return True
 
-    def lend(self) -> None:
-        """Hold it for the one who began it only until the cache has its bytes."""
-        self._lent = True
+    def lend(self, holder: object) -> None:
+        """Let a holder keep it only until the cache has its bytes."""
+        self._lender = holder
         if self._over:
-            self._return()
-
-    def take_back(self) -> None:
-        """Undo `lend`, unless the flight is over."""
-        self._lent = False
+            self.drop(holder)
 
     def give_back(self) -> None:
         """Let another process fetch the bytes: waiters plan again. It was not submitted."""
@@ -134,19 +129,18 @@ class Flight(Request):
         if self.position < self.stop:
             self.failed(self.version.truncated(self.position))
             return
-        self._keep()
-        with engine().lock:
-            self._over = True
-            if self._lent:
-                self._return()
-            elif not self.holders:
-                self._leave_engine()
-        self._let_go()
+        try:
+            self._keep()
+        finally:
+            with engine().lock:
+                self._over = True
+                self.holders.discard(self._lender)
+                if not self.holders:
+                    self._leave_engine()
+            self._let_go()
 
     def failed(self, error: BaseException) -> None:
         """Tell all who wait, and keep what came before."""
-        if self.position > self.start:
-            self._keep()
         with engine().lock:
             waiting, self._sinks = self._sinks, []
             if not self.cancelled:
@@ -154,7 +148,11 @@ class Flight(Request):
                 self._leave_engine()
         for events in {id(sink.events): sink.events for sink in waiting}.values():
             events.put(Failed(self, error))
-        self._let_go()
+        try:
+            if self.position > self.start:
+                self._keep()
+        finally:
+            self._let_go()
 
     def interrupt(self) -> None:
         """Cut the answer under way, or settle what will never run."""
@@ -172,16 +170,12 @@ class Flight(Request):
             self.version.put(self.start, self._view[: self.position - self.start])
 
     def _let_go(self) -> None:
-        if self.claim is not None:
-            self.claim.release()
-        if self._owner is not None:
-            self._owner.put(Settled(self))
-
-    def _return(self) -> None:
-        self.returned = True
-        self.holders -= 1
-        if not self.holders:
-            self._leave_engine()
+        claim, self.claim = self.claim, None
+        if claim is not None:
+            claim.release()
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.put(Settled(self))
 
     def _leave_engine(self) -> None:
         self.version.under_way.remove(self)

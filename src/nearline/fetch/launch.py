@@ -17,7 +17,7 @@ from nearline.fetch.version import ClaimShare, ObjectVersion
 __all__ = ["Launch", "launch", "let_go"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Launch:
     """What brings the bytes that a caller asked for.
 
@@ -37,6 +37,7 @@ class Launch:
 
 
 def launch(
+    started: Launch,
     version: ObjectVersion,
     parts: Sequence[Part],
     *,
@@ -45,11 +46,14 @@ def launch(
     cache: bool,
     deliver: bool = True,
     patient: bool = True,
-) -> Launch:
+) -> None:
     """Set under way what brings `parts`.
 
     Parameters
     ----------
+    started : Launch
+        To be filled, and to be given to `let_go` whatever happens: Ctrl-C may
+        come at any point of this.
     version : ObjectVersion
     parts : sequence of (ByteRange, int)
         Missing bytes, and the index that they are handed on with.
@@ -64,7 +68,6 @@ def launch(
     patient : bool
         Whether to leave to other processes what they are fetching.
     """
-    started = Launch()
     with engine().lock:
         if version.under_way.ignores_ranges:
             _join_download(version, parts, started, events)
@@ -80,19 +83,13 @@ def launch(
     if download is not None and submit_download:
         engine().submit([download])
     if new:
-        try:
-            mine = _claim(version, new, started, patient=patient)
-        except BaseException:
-            let_go(started)
-            raise
-        engine().submit(mine)
-    return started
+        engine().submit(_claim(version, new, started, patient=patient))
 
 
 def let_go(started: Launch) -> None:
     """Stop waiting for everything that has not been handed on yet."""
     with engine().lock:
-        given_up = [carrier for carrier in started.due if carrier.drop()]
+        given_up = [carrier for carrier in started.due if carrier.drop(started)]
     started.due.clear()
     for carrier in given_up:
         carrier.interrupt()
@@ -114,6 +111,7 @@ def _join_flights(
     requests = plan([span for span, _ in rest], (), _policy(version))
     new = [Flight(version, one, lane=lane, cache=cache, owner=events) for one in requests]
     for flight in new:
+        _hold(started, flight, 0)
         version.under_way.add(flight)
     for (span, index), flight in joined:
         engine().promote(flight, lane)
@@ -148,10 +146,8 @@ def _join_download(
 
 
 def _hold(started: Launch, carrier: Carrier, length: int) -> None:
-    if carrier not in started.due:
-        carrier.holders += 1
-        started.due[carrier] = 0
-    started.due[carrier] += length
+    started.due[carrier] = started.due.get(carrier, 0) + length
+    carrier.holders.add(started)
 
 
 def _claim(

@@ -336,8 +336,10 @@ class Reader:
         self._version_id = first.version_id
         self._notes = first.notes
         if whole is not None:
+            entire = ByteRange(0, self.size)
+            wanted = None if version.held(entire) == [entire] else first.whole
             with engine().lock:
-                adopted = first.whole is not None and version.under_way.adopt(version, first.whole)
+                adopted = wanted is not None and version.under_way.adopt(version, wanted)
                 version.under_way.ignores_ranges = True
             if not adopted:
                 whole.close()
