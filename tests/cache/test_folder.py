@@ -167,6 +167,17 @@ def test_that_suite_fails_without_the_check(
     assert isinstance(open_store(Settings(cache_dir=folder), signed=False), DiskStore)
 
 
+def test_link_is_followed_only_where_nobody_else_can_put_one(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir(mode=0o700)
+    (tmp_path / "everybodys").mkdir()
+    (tmp_path / "everybodys").chmod(0o1777)
+    for parent in (tmp_path, tmp_path / "everybodys"):
+        (parent / "cache").symlink_to(tmp_path / "scratch")
+    assert prepare(tmp_path / "cache").resolve() == tmp_path / "scratch" / "v1"
+    with pytest.raises(Unusable):
+        prepare(tmp_path / "everybodys" / "cache")
+
+
 def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(Unusable, match="another user"):

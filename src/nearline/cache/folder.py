@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 import sys
-import tempfile
 import threading
 import warnings
 from pathlib import Path
@@ -97,6 +96,8 @@ def filesystem_type(path: Path, mounts: str | None = None) -> str:
 
 def local_folder() -> Path:
     """Return this user's private folder on a disk of this machine."""
+    import tempfile  # brings random and shutil, for a case that is rare
+
     return Path(tempfile.gettempdir()) / f"nearline-{os.getuid()}"
 
 
@@ -136,7 +137,8 @@ def prepare(folder: Path) -> Path:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check(folder, follow=folder != local_folder())
+        # Where everybody may put a link (/tmp), it is not followed.
+        _check(folder, follow=not folder.absolute().parent.stat().st_mode & stat.S_IWOTH)
         inner = folder / FORMAT
         inner.mkdir(mode=0o700, exist_ok=True)
         _check(inner, follow=False)
