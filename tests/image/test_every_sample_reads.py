@@ -1,4 +1,4 @@
-"""Every sample file: what highdicom or pydicom reads, we read alike; what nobody reads we refuse."""
+"""Every sample file: what highdicom or pydicom reads, we read alike; the rest we refuse."""
 
 import warnings
 from pathlib import Path

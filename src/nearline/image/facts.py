@@ -26,8 +26,9 @@ _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 # Tags of per-frame transforms as their little-endian bytes. That they occur by chance in some
 # other value only means that the Dataset is asked, which knows.
 _PER_FRAME_TRANSFORMS = (
-    b"\x28\x00\x45\x91",  # (0028,9145) Pixel Value Transformation Sequence
-    b"\x40\x00\x96\x90",  # (0040,9096) Real World Value Mapping Sequence
+    "ModalityLUTSequence",
+    "PixelValueTransformationSequence",
+    "RealWorldValueMappingSequence",
 )
 _TRANSFORMS = (
     "ModalityLUTSequence",
@@ -213,6 +214,9 @@ def _plain(dataset: Dataset, color: Color, functional_groups: Buffer | None) -> 
         return False
     shared = _shared_groups(dataset)
     if any(name in dataset or (shared is not None and name in shared) for name in _TRANSFORMS):
+        return False
+    # Grey slides must have these two, as 1 and 0 (PS3.3 C.8.12.4.1).
+    if dataset.get("RescaleSlope", 1) != 1 or dataset.get("RescaleIntercept", 0) != 0:
         return False
     groups = bytes(functional_groups or b"")
     return not any(tag in groups for tag in _PER_FRAME_TRANSFORMS)
