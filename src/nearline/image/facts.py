@@ -26,16 +26,13 @@ _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 # Tags of per-frame transforms as their little-endian bytes. That they occur by chance in some
 # other value only means that the Dataset is asked, which knows.
 _PER_FRAME_TRANSFORMS = (
-    "ModalityLUTSequence",
-    "PixelValueTransformationSequence",
-    "RealWorldValueMappingSequence",
+    b"\x28\x00\x45\x91",  # (0028,9145) Pixel Value Transformation Sequence
+    b"\x40\x00\x96\x90",  # (0040,9096) Real World Value Mapping Sequence
 )
 _TRANSFORMS = (
     "ModalityLUTSequence",
     "PixelValueTransformationSequence",
     "RealWorldValueMappingSequence",
-    "RescaleIntercept",
-    "RescaleSlope",
 )
 
 
