@@ -31,6 +31,9 @@ class Count:
         self.runs += 1
         self._done.release()
 
+    def interrupt(self) -> None:
+        pass
+
 
 def wait_for(done: threading.Semaphore, times: int) -> None:
     for _ in range(times):

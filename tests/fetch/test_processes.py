@@ -111,6 +111,22 @@ def test_ten_processes_fetch_a_piece_once(server: RangeServer, tmp_path: Path) -
     assert server.sent == sum(span.length for span in RANGES)
 
 
+def test_what_was_given_up_holds_no_other_process_up(
+    server: RangeServer, open_reader: Open, tmp_path: Path
+) -> None:
+    reader = open_reader()
+    server.misbehave("/a", faults.fail(503, retry_after=50), requests=range(4, 4 + len(RANGES)))
+    ahead = reader.ahead(RANGES)
+    while len(server.requests) < 3 + len(RANGES):
+        pass
+    ahead.release()
+    command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
+    done = subprocess.run(
+        command, input="go\n", capture_output=True, text=True, timeout=25, check=True
+    )
+    assert done.stdout == "ready\n" + b"".join(EXPECTED).hex()
+
+
 def test_process_that_dies_while_it_fetches_holds_nobody_up(
     server: RangeServer, open_reader: Open, tmp_path: Path
 ) -> None:

@@ -49,6 +49,10 @@ class Job(Protocol):
         """Do the work, in a worker. Never raises; asks for a later turn by `Engine.later`."""
         ...
 
+    def interrupt(self) -> None:
+        """Stop once cancelled; may be called more than once."""
+        ...
+
 
 class Lane:
     """The jobs of one caller, in order.
@@ -162,6 +166,9 @@ class Engine:
                         job.gate.busy = False
                     if self._idle:
                         self._work.notify()
+                if job.cancelled:
+                    # Whoever gave it up while it ran left the rest to this thread.
+                    job.interrupt()
             # A job holds buffers, which must not live as long as an idle thread.
             del job
 
