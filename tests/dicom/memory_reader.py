@@ -9,7 +9,7 @@ from nearline.ranges import ByteRange
 
 
 class MemoryReader:
-    """Parameters: the object, how much of it the first read brought, and the size of scan windows."""
+    """`first`: how much of the object the first read brought; `window`: what a scan yields."""
 
     def __init__(self, data: bytes, *, first: int = 256 * 1024, window: int = 1 << 20) -> None:
         self.url = "memory:object"

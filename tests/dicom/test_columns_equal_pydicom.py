@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from nearline.dicom.columns import Columns
 from nearline.dicom.frame_index import build
 from nearline.dicom.functional_groups import read_columns, read_item_dataset
 from nearline.dicom.header_reading import read_header
-from nearline.errors import InvalidDicom, NearlineError, UnknownFrame
+from nearline.errors import InvalidDicom, UnknownFrame
 
 
 def values_of(item: Dataset) -> dict[str, Any]:
@@ -228,11 +229,10 @@ def many(count: int, syntax: str, *, open_: bool = False) -> bytes:
     rng = np.random.default_rng(count)
     items = []
     for number in range(count):
+        place = rng.normal(0, 10.0 ** (number % 4), 3)
+        position = [f"{x:.{digits}f}" for digits, x in enumerate(place, 1)]
         values: dict[str, Any] = {
-            "PlanePositionSequence": [
-                dataset_of({"ImagePositionPatient": [f"{x:.{n}f}" for n, x in enumerate(place, 1)]})
-            ]
-            for place in [rng.normal(0, 10.0 ** (number % 4), 3)]
+            "PlanePositionSequence": [dataset_of({"ImagePositionPatient": position})]
         }
         values["FrameContentSequence"] = [
             dataset_of({"DimensionIndexValues": [1, number + 1], "StackID": f"{number % 3}"})
@@ -275,10 +275,7 @@ def test_thousand_frames_of_many_layouts_are_pydicoms(syntax: str, open_: bool) 
     assert index.columns["PixelSpacing"].tolist() == [[0.5, 0.25]] * 1000
 
 
-HIGHDICOM = {
-    "column_position": "ColumnPositionInTotalImagePixelMatrix",
-    "row_position": "RowPositionInTotalImagePixelMatrix",
-}
+NOT_FOR_HIGHDICOM = {"liver_expb_1frame.dcm"}  # big endian
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -288,10 +285,9 @@ HIGHDICOM = {
     ids=lambda path: path.name,
 )
 def test_columns_are_highdicoms(path: Path) -> None:
-    try:
-        image_ = highdicom.imread(path, lazy_frame_retrieval=True)
-    except Exception:
-        return  # not a file that highdicom opens
+    if path.name in NOT_FOR_HIGHDICOM:
+        return
+    image_ = highdicom.imread(path, lazy_frame_retrieval=True)
     reader = MemoryReader(path.read_bytes())
     columns = build(reader, read_header(reader)).columns
     cursor = image_._db_con.execute("SELECT * FROM FrameLUT ORDER BY FrameNumber")
@@ -356,7 +352,7 @@ def test_damaged_groups_raise_only_invalid_dicom(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(raw) - 1))
         raw[place] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(InvalidDicom):
         read_columns(
             bytes(raw[: data.draw(st.integers(0, len(raw)))]),
             implicit_vr=header.implicit_vr,
@@ -364,8 +360,6 @@ def test_damaged_groups_raise_only_invalid_dicom(data: st.DataObject) -> None:
             number_of_frames=None,
             name="x",
         )
-    except NearlineError as error:
-        assert str(error).startswith("x is not valid DICOM")
 
 
 DAMAGED = many(40, "explicit")

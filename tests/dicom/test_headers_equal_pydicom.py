@@ -139,8 +139,7 @@ def test_header_cut_anywhere_is_truncated_or_shorter() -> None:
     for size in range(133, whole.pixel_offset):
         try:
             found = read_header(MemoryReader(data[:size], first=200))
-        except TruncatedObject as error:
-            assert "memory:object ends at byte" in str(error)
+        except TruncatedObject:
             outcomes.add("truncated")
         else:
             assert found.pixel_keyword is None

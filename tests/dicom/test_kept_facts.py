@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -73,10 +75,8 @@ def test_damaged_facts_are_unreadable_and_nothing_else(data: st.DataObject) -> N
     short = bytes(kept[: data.draw(st.integers(0, len(kept)))])
     for damaged in (bytes(kept), short):
         for restore in (lambda d: Header.from_bytes(d, reader), FrameIndex.from_bytes):
-            try:
+            with suppress(Unreadable):
                 restore(damaged)
-            except Unreadable as error:
-                assert isinstance(error, ValueError)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ LENGTHS = [len(one[0]) for one in FRAMES]
         ({"table": STARTS[:2]}, "2 entries for 3 frames"),
         ({"table": [*STARTS, 70]}, "4 entries for 3 frames"),
         ({"table": [0, 14, 1 << 31]}, "behind the end"),
+        ({"table": [0, 14, 14]}, "two frames at one byte"),
         ({"extended": (STARTS[:2], LENGTHS[:2])}, "2 entries for 3 frames"),
         ({"extended": (STARTS, LENGTHS[:1])}, "1 entries for 3 frames"),
         ({"extended": ([0, 14, 1 << 62], LENGTHS)}, "behind the end"),
@@ -79,7 +80,7 @@ def test_item_length_that_lies_is_noticed() -> None:
 
 
 def test_empty_frame_is_refused() -> None:
-    with pytest.raises(InvalidDicom, match="Frame 2 .* the frame is empty"):
+    with pytest.raises(InvalidDicom, match=r"Frame 2 .* the frame is empty"):
         frames_of(MemoryReader(encapsulated([FRAMES[0], [b""], FRAMES[2]])))
 
 
@@ -120,9 +121,15 @@ def test_image_without_pixels_says_so() -> None:
 
 
 def test_basic_table_that_wraps_at_4_gib_is_continued() -> None:
-    true = np.array([0, 3 << 30, 5 << 30, 9 << 30], np.uint64)
+    true = np.array([0, 3 << 30, 5 << 30, 8 << 30], np.uint64)
     told = (true % (1 << 32)).astype("<u4").tobytes()
     found = offset_tables.basic(told, first_item=1000, number_of_frames=4, size=10 << 30)
-    # 5 GiB to 9 GiB wraps to the same remainder, which no table of 32 bits can show.
-    assert found.offsets[:3].tolist() == [1000, 1000 + (3 << 30), 1000 + (5 << 30)]
+    assert found.offsets.tolist() == (true + 1000).tolist()
     assert "wraps at 4 GiB" in found.notes[0]
+
+
+def test_wrapping_that_32_bits_cannot_show_is_not_guessed() -> None:
+    true = np.array([0, 3 << 30, 5 << 30, 9 << 30], np.uint64)  # 4 GiB from one to the next
+    told = (true % (1 << 32)).astype("<u4").tobytes()
+    with pytest.raises(offset_tables.Unusable, match="two frames at one byte"):
+        offset_tables.basic(told, first_item=1000, number_of_frames=4, size=10 << 30)

@@ -12,6 +12,7 @@ import numpy as np
 from nearline.dicom.artefact import Unreadable, pack, unpack
 from nearline.dicom.byte_reader import ByteReader
 from nearline.dicom.elements import Encoding, Incomplete, Malformed, read_element, skip_sequence
+from nearline.errors import InvalidDicom
 from nearline.traffic import count
 
 if TYPE_CHECKING:
@@ -152,6 +153,11 @@ class Header:
 
         Equal to ``pydicom.dcmread(..., stop_before_pixels=True)``; the
         per-frame functional groups are in it unparsed, until asked for.
+
+        Raises
+        ------
+        InvalidDicom
+            pydicom cannot parse it.
         """
         import pydicom
         from pydicom.dataelem import RawDataElement
@@ -163,7 +169,12 @@ class Header:
             stored = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
             body = stored.compress(body) + stored.flush()
         whole = BytesIO(b"".join((self.preamble, b"DICM", self.file_meta, body)))
-        found = pydicom.dcmread(whole, stop_before_pixels=True)
+        try:
+            found = pydicom.dcmread(whole, stop_before_pixels=True)
+        except (ArithmeticError, LookupError, NotImplementedError, OSError, ValueError) as error:
+            raise InvalidDicom(
+                f"{self.url} is not valid DICOM: pydicom cannot parse its header ({error})."
+            ) from error
         if self.groups_offset is not None:
             groups = self.functional_groups or b""
             found[PER_FRAME_GROUPS] = RawDataElement(

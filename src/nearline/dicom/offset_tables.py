@@ -149,7 +149,7 @@ def contiguous(
 
 def _entries(table: bytes | memoryview, code: str, count: int) -> NDArray[np.uint64]:
     width = int(code[-1])
-    if len(table) // width != count or len(table) % width not in (0,):
+    if len(table) // width != count or len(table) % width:
         raise Unusable(f"it has {len(table) // width} entries for {count} frames")
     return np.frombuffer(table, code).astype(np.uint64)
 
@@ -157,6 +157,8 @@ def _entries(table: bytes | memoryview, code: str, count: int) -> NDArray[np.uin
 def _check_inside(starts: NDArray[np.uint64], first_item: int, size: int) -> None:
     if (starts < np.uint64(first_item)).any() or (starts > np.uint64(max(0, size - 8))).any():
         raise Unusable("it places a frame behind the end of the object")
+    if len(np.unique(starts)) < len(starts):
+        raise Unusable("it places two frames at one byte")
 
 
 def _next_starts(starts: NDArray[np.uint64], end: int) -> NDArray[np.uint64]:
@@ -176,10 +178,8 @@ def _to_the_next(
     _check_inside(starts, first_item, size)
     lengths = _next_starts(starts, size) - starts
     last = int(starts.argmax())
-    others = np.delete(lengths, np.flatnonzero(starts == starts[last]))
+    others = np.delete(lengths, last)
     if len(others):
         guess = max(_LEAST_GUESS, 2 * int(others.max()))
         lengths[last] = min(guess, int(lengths[last]))
-    # Frames that share the last item share its fate.
-    lengths[starts == starts[last]] = lengths[last]
     return FrameOffsets(starts, lengths, found_by, last, notes)

@@ -88,9 +88,8 @@ def locate_frames(reader: ByteReader, header: Header) -> FrameOffsets:
 
 def _native(reader: ByteReader, header: Header, count: int) -> FrameOffsets:
     pixel_offset, pixel_length = header.pixel_offset or 0, header.pixel_length or 0
-    if header.transfer_syntax_uid not in _NATIVE and not header.transfer_syntax_uid.startswith(
-        "1.2.840.113619."
-    ):
+    standard = header.transfer_syntax_uid.startswith("1.2.840.10008.1.2.")
+    if standard and header.transfer_syntax_uid not in _NATIVE:
         raise InvalidDicom(
             f"{header.url} has pixel data (7FE0,0010) of {pixel_length} bytes at byte "
             f"{pixel_offset}, but its transfer syntax {header.transfer_syntax_uid} asks "
