@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,17 +48,17 @@ class Nearline:
 
     region = staticmethod(_region)
 
-    def __init__(self) -> None:
-        self._settings = ExitStack()
-
     def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
         import nearline as nl
 
-        self._settings.close()
-        self._settings.enter_context(nl.settings(**target.get("settings", {})))
-        if "path" in target:
-            return lambda: nl.imread(target["path"])
-        return lambda: nl.imread(target["url"], storage_options=target["options"])
+        def open_slide() -> Any:
+            # An image keeps the settings it was opened with.
+            with nl.settings(**target["settings"]):
+                if "path" in target:
+                    return nl.imread(target["path"])
+                return nl.imread(target["url"], storage_options=target["options"])
+
+        return open_slide
 
 
 class Peer:

@@ -14,17 +14,28 @@ __all__ = ["Row", "Side", "markdown", "pairs"]
 
 @dataclass(frozen=True)
 class Side:
-    """The median of one side's measurements."""
+    """The medians of one side's measurements, and the seconds of each of them."""
 
     seconds: float
     requests: int
     bytes: int
     trips: int
     facts: dict[str, Any]
+    each_s: list[float]
 
     @classmethod
     def of(cls, measured: Sequence[Measured]) -> Side:
-        """Take the median of each figure; other facts from the first measurement."""
+        """Take the median of each figure; other facts from the first measurement.
+
+        Raises
+        ------
+        RuntimeError
+            Some measurements asked the server and others did not, or some got several times the
+            bytes of others: they did not measure the same work.
+        """
+        amounts = [m.bytes for m in measured]
+        if len({m.requests > 0 for m in measured}) > 1 or max(amounts) > 2 * min(amounts):
+            raise RuntimeError(f"Cold and warm measurements are mixed: {measured}")
         facts: dict[str, Any] = {}
         for name, value in measured[0].facts.items():
             numeric = isinstance(value, int | float)
@@ -35,6 +46,7 @@ class Side:
             bytes=round(median(m.bytes for m in measured)),
             trips=round(median(m.trips for m in measured)),
             facts=facts,
+            each_s=[m.seconds for m in measured],
         )
 
 

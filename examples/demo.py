@@ -35,7 +35,7 @@ from servers.moto import moto  # noqa: E402
 
 OUTPUT = ROOT / "demo"
 ONE_WAY_S = 0.020
-ROWS, COLUMNS = (9000, 9768), (5200, 6224)
+ROWS, COLUMNS = (8181, 8949), (4997, 6021)
 
 Pixels = NDArray[np.uint8]
 
