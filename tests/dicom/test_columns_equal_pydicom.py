@@ -225,7 +225,7 @@ def test_columns_of_random_groups_are_pydicoms(dataset: Dataset, syntax: str, op
 
 
 def many(count: int, syntax: str, *, open_: bool = False) -> bytes:
-    """Write frames whose decimals differ in length, and every tenth of which lacks a group."""
+    """Write frames of many layouts, every tenth of which lacks a group."""
     rng = np.random.default_rng(count)
     items = []
     for number in range(count):
@@ -234,6 +234,12 @@ def many(count: int, syntax: str, *, open_: bool = False) -> bytes:
         values: dict[str, Any] = {
             "PlanePositionSequence": [dataset_of({"ImagePositionPatient": position})]
         }
+        # Decimals of 4, 6 or 8 bytes: equal sums, and yet other places.
+        widths = rng.permutation([2, 4, 6]) if number % 2 else [2, 2, 8]
+        offsets = dict(zip("XYZ", (f"{rng.random():.{width}f}" for width in widths), strict=True))
+        values["PlanePositionSlideSequence"] = [
+            dataset_of({f"{a}OffsetInSlideCoordinateSystem": v for a, v in offsets.items()})
+        ]
         values["FrameContentSequence"] = [
             dataset_of({"DimensionIndexValues": [1, number + 1], "StackID": f"{number % 3}"})
         ]
