@@ -47,7 +47,7 @@ def wholes(make):
         image = nl.imread(sample(name))
         frames = image.get_frames(dtype=image.pixels.dtype)
         found[name] = image, frames if len(frames) > 1 else frames[0]
-    return found
+    return lambda name: found[name]
 
 
 def sample(name):
@@ -59,10 +59,15 @@ def sample(name):
 @often
 @given(st.data())
 def test_any_basic_index(wholes, data):
-    image, whole = wholes[data.draw(st.sampled_from([*SLIDES, *STACKS]))]
+    image, whole = wholes(data.draw(st.sampled_from([*SLIDES, *STACKS])))
     key = data.draw(keys(whole.shape))
+    try:
+        expected = whole[key]
+    except IndexError:  # an Ellipsis may move an integer to a shorter axis
+        with pytest.raises(IndexError):
+            image.pixels[key]
+        return
     found = image.pixels[key]
-    expected = whole[key]
     assert found.shape == expected.shape
     assert found.dtype == expected.dtype
     assert np.array_equal(found, expected)
@@ -70,7 +75,7 @@ def test_any_basic_index(wholes, data):
 
 @pytest.mark.parametrize("name", [*SLIDES, *STACKS])
 def test_shape_and_type_are_told_without_reading(wholes, name):
-    image, whole = wholes[name]
+    image, whole = wholes(name)
     pixels = image.pixels
     with nl.traffic() as cost:
         assert pixels.shape == whole.shape
@@ -86,7 +91,7 @@ def test_shape_and_type_are_told_without_reading(wholes, name):
 
 
 def test_the_example_of_the_documentation(wholes):
-    image, _ = wholes["colour"]
+    image, _ = wholes("colour")
     region = image.get_total_pixel_matrix(
         row_start=15, row_end=51, column_start=17, column_end=70, dtype=np.uint8
     )
@@ -101,7 +106,7 @@ def test_wide_strides_read_only_the_tiles_that_they_hit(make):
 
 
 def test_integers_outside_are_index_errors(wholes):
-    image, whole = wholes["colour"]
+    image, whole = wholes("colour")
     for key in [70, -71, (0, 90), (0, 0, 3), (0, 0, 0, 0)]:
         with pytest.raises(IndexError):
             image.pixels[key]
