@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.default_plugins import use_default_plugins
+
 __all__ = ["Nearline", "Peer", "Reader", "Region", "clock", "side"]
 
 Region = tuple[int, int, int, int]
@@ -72,6 +74,7 @@ class Peer:
     def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
         import highdicom
 
+        use_default_plugins()
         if "path" in target:
             return lambda: highdicom.imread(target["path"], lazy_frame_retrieval=True)
         import s3fs

@@ -30,6 +30,7 @@ from nearline.testing.slides import Slide, write_slide
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # the servers of the tests
 
+from oracles.default_plugins import use_default_plugins  # noqa: E402
 from servers.counting import CountingProxy  # noqa: E402
 from servers.moto import moto  # noqa: E402
 
@@ -138,6 +139,7 @@ def read(
     lines, pictures = [], []
 
     print("Reading with highdicom over s3fs ...", flush=True)
+    use_default_plugins()
     highdicom.imread(folder / "other.dcm", lazy_frame_retrieval=True).get_frame(1)
     fs = s3fs.S3FileSystem(**options, default_block_size=500_000)
     fs.connect()

@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
+from oracles.default_plugins import use_default_plugins
 from servers.daemon import in_ci
 from servers.fixtures import gcs_emulator, moto_auth, moto_server, nginx, radosgw
 
@@ -14,6 +15,8 @@ __all__ = ["gcs_emulator", "moto_auth", "moto_server", "nginx", "radosgw"]
 
 # gcsfs asks a service that the emulator lacks, and waits a minute for it, unless told otherwise.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
+
+use_default_plugins()
 
 _SERVERS = frozenset(__all__)
 

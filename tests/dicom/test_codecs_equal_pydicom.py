@@ -14,7 +14,6 @@ from highdicom.frame import decode_frame
 
 from nearline.dicom.codecs import decode
 from nearline.errors import DecodingFailed
-from oracles.default_plugins import default_plugins
 from oracles.sample_frames import SampleFrame, sample_frames
 
 LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
@@ -49,12 +48,6 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def plugins_of_highdicom_alone() -> Iterator[None]:
-    with default_plugins():
-        yield
 
 
 def test_lossless_frames_are_bit_equal() -> None:

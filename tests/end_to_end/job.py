@@ -16,7 +16,6 @@ from numpy.testing import assert_array_equal
 import nearline as nl
 from nearline.testing import DelayProxy
 from nearline.testing.slides import Recipe, write_slide
-from oracles.default_plugins import default_plugins
 from servers.counting import CountingProxy
 
 __all__ = ["Job"]
@@ -47,11 +46,10 @@ class Job:
     @cached_property
     def region(self) -> np.ndarray:
         """What highdicom, with its default plugins, reads from the file."""
-        with default_plugins():
-            image = highdicom.imread(self.path, lazy_frame_retrieval=True)
-            return image.get_total_pixel_matrix(
-                row_start=15000, row_end=15512, column_start=17000, column_end=17512, dtype=np.uint8
-            )
+        image = highdicom.imread(self.path, lazy_frame_retrieval=True)
+        return image.get_total_pixel_matrix(
+            row_start=15000, row_end=15512, column_start=17000, column_end=17512, dtype=np.uint8
+        )
 
     def check(self, region: np.ndarray) -> None:
         """Compare with highdicom: JPEG decoders round a few greens differently, then comes ICC.
@@ -86,23 +84,21 @@ class Job:
         assert_array_equal(region, same)
         assert reading.bytes + reading.cached_bytes < 500_000
         exact = nl.imread(target, storage_options=storage_options, decoder="pydicom")
-        with default_plugins():
-            assert_array_equal(exact.pixels[14999:15511, 16999:17511], self.region)
+        assert_array_equal(exact.pixels[14999:15511, 16999:17511], self.region)
 
     def run_in_other_readers(self, target: Any, storage_options: dict[str, Any] | None) -> None:
         """Hand `nearline.open` to pydicom and highdicom."""
         with nl.open(target, storage_options=storage_options) as f:
             ds = pydicom.dcmread(f, stop_before_pixels=True)
             assert ds == pydicom.dcmread(self.path, stop_before_pixels=True)
-            with default_plugins():
-                im = highdicom.imread(f, lazy_frame_retrieval=True)
-                region = im.get_total_pixel_matrix(
-                    row_start=15000,
-                    row_end=15512,
-                    column_start=17000,
-                    column_end=17512,
-                    dtype=np.uint8,
-                )
+            im = highdicom.imread(f, lazy_frame_retrieval=True)
+            region = im.get_total_pixel_matrix(
+                row_start=15000,
+                row_end=15512,
+                column_start=17000,
+                column_end=17512,
+                dtype=np.uint8,
+            )
         assert_array_equal(region, self.region)
 
     def run_documented(self, code: str, **names: Any) -> None:

@@ -1,26 +1,18 @@
-"""highdicom as it is without optional plugins: pydicom decodes JPEG with Pillow."""
+"""highdicom as it is without optional plugins: pydicom decodes lossy JPEG with Pillow.
+
+pylibjpeg is installed for lossless JPEG and HTJ2K, which nothing else here decodes beside us; for
+lossy JPEG it would come before Pillow and give other pixels, up to 9 levels away.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-__all__ = ["default_plugins"]
-
-_PYLIBJPEG = "pydicom.pixels.decoders.pylibjpeg"
+__all__ = ["use_default_plugins"]
 
 
-@contextmanager
-def default_plugins() -> Iterator[None]:
-    """Hide pylibjpeg, which other tests need, from pydicom's JPEG decoders."""
-    from pydicom.pixels.decoders.base import JPEGBaseline8BitDecoder
+def use_default_plugins() -> None:
+    """Take pylibjpeg from pydicom's decoders of lossy JPEG, in this process."""
+    from pydicom.pixels.decoders.base import JPEGBaseline8BitDecoder, JPEGExtended12BitDecoder
 
-    decoder = JPEGBaseline8BitDecoder
-    hidden = "pylibjpeg" in decoder.available_plugins
-    if hidden:
-        decoder.remove_plugin("pylibjpeg")
-    try:
-        yield
-    finally:
-        if hidden:
-            decoder.add_plugin("pylibjpeg", (_PYLIBJPEG, "_decode_frame"))
+    for decoder in (JPEGBaseline8BitDecoder, JPEGExtended12BitDecoder):
+        if "pylibjpeg" in decoder.available_plugins:
+            decoder.remove_plugin("pylibjpeg")
