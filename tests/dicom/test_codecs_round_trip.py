@@ -93,7 +93,7 @@ def jpeg_xl(array: NDArray[Any], bits: int) -> bytes:
         *((JXL, jpeg_xl, bits) for bits in (8, 12, 16)),
         (JXL_ANY, jpeg_xl, 8),
     ],
-    ids=str,
+    ids=lambda value: value.__name__ if callable(value) else str(value),
 )
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("kind", ["u", "i"])
