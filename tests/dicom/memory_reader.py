@@ -16,6 +16,7 @@ class MemoryReader:
         self.data = memoryview(data)
         self.size = len(data)
         self.reads: list[ByteRange] = []
+        self.together: list[int] = []
         self.scans: list[ByteRange] = []
         self._first = first
         self._window = window
@@ -31,6 +32,7 @@ class MemoryReader:
         return self.data[start:stop]
 
     def read_many(self, ranges: Sequence[ByteRange]) -> list[memoryview]:
+        self.together.append(len(ranges))
         return [self.read(*one) for one in ranges]
 
     def scan(self, start: int, stop: int) -> Iterator[memoryview]:

@@ -29,8 +29,15 @@ def dual(
     order: str = "<",
     change: Any = None,
     strips: bool = False,
+    others: int = 0,
+    gap: int = 0,
+    behind: int = 0,
 ) -> bytes:
-    """Write a dual file of 6 tiles, 4 x 6 pixels each; `change` may falsify offsets and lengths."""
+    """Write a dual file of 6 tiles, 4 x 6 pixels each.
+
+    `change` may falsify offsets and lengths. `others` directories without tiles precede the
+    image's; `gap` bytes lie between its arrays and the directories, `behind` bytes after them.
+    """
     dataset = image(len(frames))
     dataset.TotalPixelMatrixRows, dataset.TotalPixelMatrixColumns = 8, 18
     plain = encapsulated(frames, dataset=dataset)
@@ -51,9 +58,18 @@ def dual(
     for tag, type_, count, value in tags:
         inline = pack(f"{order}H", value) if type_ == 3 else pack(f"{order}{word}", value)
         entries += pack(f"{order}HH{word}", tag, type_, count) + inline.ljust(size, b"\0")
-    directory = pack(f"{order}{'Q' if big else 'H'}", len(tags)) + entries + bytes(size)
-    start = b"II" if order == "<" else b"MM"
+    number = "Q" if big else "H"
+    body += bytes(gap)
     first = place + len(body)
+    directory = b""
+    for n in range(others):
+        alone = pack(f"{order}{number}HH{word}", 1, 256, 3, 1)
+        alone += pack(f"{order}H", 5).ljust(size, b"\0") + bytes(5000)
+        length = len(alone) - 5000
+        following = first + (n + 1) * (len(alone) + size)
+        directory += alone[:length] + pack(f"{order}{word}", following) + bytes(5000)
+    directory += pack(f"{order}{number}", len(tags)) + entries + bytes(size) + bytes(behind)
+    start = b"II" if order == "<" else b"MM"
     if big:
         header = start + pack(f"{order}HHHQ", 43, 8, 0, first)
     else:
@@ -72,9 +88,9 @@ def test_tags_of_every_flavour_are_read(big: bool, order: str) -> None:
     assert reader.scans == []
 
 
-@pytest.mark.parametrize("table", ["tiff", "bigtiff"])
-def test_slide_behind_whose_pixels_the_directory_lies_costs_one_more_read(
-    tmp_path: Path, table: str
+@pytest.mark.parametrize(("table", "width"), [("tiff", 8), ("bigtiff", 16)])
+def test_directory_behind_the_pixels_costs_one_read_of_what_its_arrays_need(
+    tmp_path: Path, table: str, width: int
 ) -> None:
     slide = write_slide(
         tmp_path / "slide.dcm", rows=1500, columns=1300, offset_table=table, icc_size=50_000
@@ -84,14 +100,56 @@ def test_slide_behind_whose_pixels_the_directory_lies_costs_one_more_read(
     index = build(reader, read_header(reader))
     assert index.found_by == "TIFF tags"
     assert reader.scans == []
-    assert len(reader.reads) == 1
-    assert reader.reads[0].stop == len(data)
+    assert len(reader.reads) == 1  # and not the profile that lies behind the arrays
+    assert reader.reads[0].length <= width * index.number_of_frames + 4096
     with tifffile.TiffFile(slide.path) as other:
         page = other.pages[0]
         assert index.number_of_frames == len(page.dataoffsets)
         for number, place in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
             stored = data[place[0] : place[0] + place[1]]
             assert frame(reader, index, number)[: len(stored)] == stored
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_arrays_far_from_their_directory_are_read_exactly_and_side_by_side(big: bool) -> None:
+    reader = MemoryReader(dual(big=big, gap=20_000, behind=200_000), first=300)
+    header = read_header(reader)
+    reader.reads.clear()
+    assert build(reader, header).found_by == "TIFF tags"
+    assert reader.together == [1, 2]
+    size = 6 * (8 if big else 4)
+    assert [one.length for one in reader.reads[1:]] == [size, size]
+    assert reader.reads[0].length < 5000
+    assert frames_of(reader) == [one[0] for one in FRAMES]
+
+
+def test_arrays_before_a_directory_at_the_end_come_with_it() -> None:
+    reader = MemoryReader(dual(), first=300)
+    header = read_header(reader)
+    reader.reads.clear()
+    assert build(reader, header).found_by == "TIFF tags"
+    assert len(reader.reads) == 1
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_long_chain_of_directories_takes_few_reads(big: bool) -> None:
+    reader = MemoryReader(dual(big=big, others=60), first=300)
+    header = read_header(reader)
+    reader.reads.clear()
+    assert build(reader, header).found_by == "TIFF tags"
+    assert len(reader.reads) <= 9
+    assert frames_of(reader) == [one[0] for one in FRAMES]
+
+
+def test_directory_with_more_tiles_than_frames_asks_for_no_array() -> None:
+    plain = dual(behind=100)
+    at = plain.rindex(pack("<HHI", 324, 4, 6))
+    more = bytearray(plain)
+    for place in (at, at + 12):
+        more[place + 4 : place + 8] = pack("<I", 50)
+    reader = MemoryReader(bytes(more))
+    index = build(reader, read_header(reader))
+    assert (index.found_by, reader.reads) == ("scan", [])
 
 
 LIES = {

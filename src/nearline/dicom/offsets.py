@@ -14,6 +14,7 @@ from nearline.dicom.header import Header
 from nearline.dicom.native_frames import frame_size, native_offsets
 from nearline.dicom.offset_tables import FrameOffsets, Unusable
 from nearline.errors import InvalidDicom, NoPixels, TruncatedObject
+from nearline.ranges import ByteRange
 
 __all__ = ["locate_frames", "number_of_frames"]
 
@@ -34,6 +35,7 @@ _MATRIX_COLUMNS, _MATRIX_ROWS = 0x00480006, 0x00480007
 _EXTENDED_OFFSETS, _EXTENDED_LENGTHS = 0x7FE00001, 0x7FE00002
 
 _ITEM_HEADER = Struct("<HHI")
+_TIFF_DIRECTORY = 4096
 _TIFF_TAIL = 4 << 20
 _TIFF_READS = 16
 
@@ -255,17 +257,28 @@ class _Encapsulated:
     def _directories(self, found: tiff.TiffHeader) -> list[tiff.Directory]:
         pieces = tiff.Pieces(self._reader.size)
         pieces.add(0, self._reader.prefix)
+        # A directory's arrays lie beside it as a rule, and these are their bytes. What lies
+        # behind them may be large: an ICC profile, a description.
+        near = self._count * (16 if found.big else 8) + _TIFF_DIRECTORY
         try:
             for _ in range(_TIFF_READS):
                 try:
-                    return tiff.directories(found, pieces)
-                except tiff.Elsewhere as place:
-                    # What a directory points to lies near it, behind the pixels.
-                    stop = min(self._reader.size, max(place.stop, place.start + _TIFF_TAIL))
-                    pieces.add(place.start, self._reader.read(place.start, stop))
+                    return tiff.directories(found, pieces, tiles=self._count)
+                except tiff.Elsewhere as places:
+                    spans = list(places.arrays)
+                    if places.directory is not None:
+                        spans.append(self._around(places.directory, near))
+                        near = max(near, min(2 * near, _TIFF_TAIL))
+                    for span, data in zip(spans, self._reader.read_many(spans), strict=True):
+                        pieces.add(span.start, data)
         except tiff.NotTiff:
             pass
         raise Unusable("their directories cannot be followed")
+
+    def _around(self, place: ByteRange, length: int) -> ByteRange:
+        """Return `length` bytes from a place on; where the file ends before, some from before."""
+        stop = max(place.stop, min(place.start + length, self._reader.size))
+        return ByteRange(max(0, min(place.start, stop - length)), stop)
 
     def _scan(self, first_item: int) -> FrameOffsets:
         url, size = self._header.url, self._reader.size

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearline.dicom.byte_reader import Buffer
+from nearline.ranges import ByteRange
 
 __all__ = ["Directory", "Elsewhere", "NotTiff", "Pieces", "TiffHeader", "directories", "header"]
 
@@ -26,12 +27,20 @@ class NotTiff(Exception):
 
 
 class Elsewhere(Exception):
-    """Bytes `start` to `stop` of the file are needed, and not at hand."""
+    """Parts of the file are needed that are not at hand.
 
-    def __init__(self, start: int, stop: int) -> None:
-        super().__init__(start, stop)
-        self.start = start
-        self.stop = stop
+    Attributes
+    ----------
+    arrays : list of ByteRange
+        Offsets and lengths of tiles, exactly.
+    directory : ByteRange or None
+        Where the next directory begins; how long it is may not be known yet.
+    """
+
+    def __init__(self, arrays: list[ByteRange], directory: ByteRange | None = None) -> None:
+        super().__init__(arrays, directory)
+        self.arrays = arrays
+        self.directory = directory
 
 
 class Pieces:
@@ -45,13 +54,11 @@ class Pieces:
         """Have bytes at hand."""
         self._parts.append((start, memoryview(data)))
 
-    def get(self, start: int, length: int) -> memoryview:
-        """Return bytes, from one part.
+    def get(self, start: int, length: int) -> memoryview | None:
+        """Return bytes from one part; None where no part holds all of them.
 
         Raises
         ------
-        Elsewhere
-            No part holds all of them.
         NotTiff
             They lie outside the file.
         """
@@ -60,7 +67,7 @@ class Pieces:
         for base, data in self._parts:
             if base <= start and start + length <= base + len(data):
                 return data[start - base : start - base + length]
-        raise Elsewhere(start, start + length)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +118,15 @@ def header(preamble: Buffer) -> TiffHeader | None:
     return TiffHeader(little, magic == 43, first) if first else None
 
 
-def directories(found: TiffHeader, pieces: Pieces) -> list[Directory]:
-    """Follow the chain of directories; those without tiles or strips are left out.
+def directories(found: TiffHeader, pieces: Pieces, *, tiles: int) -> list[Directory]:
+    """Follow the chain of directories.
+
+    Those without tiles or strips are left out, and those with more than `tiles`.
 
     Raises
     ------
     Elsewhere
-        Add these bytes to `pieces` and call again.
+        Add these parts to `pieces` and call again.
     NotTiff
         The chain does not end, or leads outside the file.
     """
@@ -126,57 +135,90 @@ def directories(found: TiffHeader, pieces: Pieces) -> list[Directory]:
     entry_of = Struct(f"{order}HHQ8s" if found.big else f"{order}HHI4s")
     next_of = Struct(f"{order}Q" if found.big else f"{order}I")
     images: list[Directory] = []
+    arrays: list[ByteRange] = []
     position, seen = found.first, set[int]()
     while position:
         if position in seen or len(seen) > _DIRECTORIES:
             raise NotTiff
         seen.add(position)
-        count = count_of.unpack(pieces.get(position, count_of.size))[0]
+        head = pieces.get(position, count_of.size)
+        if head is None:
+            raise Elsewhere(arrays, ByteRange(position, position + count_of.size))
+        count = count_of.unpack(head)[0]
         if count > _ENTRIES:
             raise NotTiff
-        position += count_of.size
-        body = pieces.get(position, count * entry_of.size + next_of.size)
-        tags = {
-            tag: (kind, length, value)
-            for tag, kind, length, value in entry_of.iter_unpack(body[: count * entry_of.size])
-        }
-        image = _image(tags, pieces, order)
+        length = count_of.size + count * entry_of.size + next_of.size
+        whole = pieces.get(position, length)
+        if whole is None:
+            raise Elsewhere(arrays, ByteRange(position, position + length))
+        body = whole[count_of.size : -next_of.size]
+        image = _Entries(body, entry_of, order, pieces, arrays).image(tiles)
         if image is not None:
             images.append(image)
-        position = next_of.unpack_from(body, count * entry_of.size)[0]
+        position = next_of.unpack(whole[-next_of.size :])[0]
+    if arrays:
+        raise Elsewhere(arrays)
     return images
 
 
-_Tags = dict[int, tuple[int, int, bytes]]
+class _Entries:
+    """The entries of one directory; arrays that are not at hand are added to `missing`."""
 
+    def __init__(
+        self,
+        body: memoryview,
+        entry_of: Struct,
+        order: str,
+        pieces: Pieces,
+        missing: list[ByteRange],
+    ) -> None:
+        self._tags: dict[int, tuple[int, int, bytes]] = {
+            tag: (kind, length, value) for tag, kind, length, value in entry_of.iter_unpack(body)
+        }
+        self._order = order
+        self._pieces = pieces
+        self._missing = missing
 
-def _image(tags: _Tags, pieces: Pieces, order: str) -> Directory | None:
-    def values(tag: int) -> NDArray[np.uint64]:
-        kind, count, inline = tags.get(tag, (4, 0, b""))
+    def image(self, tiles: int) -> Directory | None:
+        """Return the image, None where it has no tiles, too many, or arrays that are missing."""
+        width, height = self._first(256), self._first(257)
+        if 324 in self._tags:
+            of_offsets, of_lengths = 324, 325
+            tile_width, tile_height = self._first(322), self._first(323)
+        elif 273 in self._tags:
+            of_offsets, of_lengths = 273, 279
+            tile_width, tile_height = width, height
+        else:
+            return None
+        count = self._tags[of_offsets][1]
+        if self._tags.get(of_lengths, (4, 0, b""))[1] != count:
+            raise NotTiff
+        if count > tiles:
+            return None
+        offsets, lengths = self._values(of_offsets), self._values(of_lengths)
+        if offsets is None or lengths is None:
+            return None
+        return Directory(width, height, tile_width, tile_height, offsets, lengths)
+
+    def _first(self, tag: int) -> int:
+        """Return a single number, which stands in its entry; 0 without one."""
+        if self._tags.get(tag, (4, 0, b""))[1] != 1:
+            return 0
+        found = self._values(tag)
+        return int(found[0]) if found is not None else 0
+
+    def _values(self, tag: int) -> NDArray[np.uint64] | None:
+        """Return the values of a tag; None where they are not at hand."""
+        kind, count, inline = self._tags[tag]
         if kind not in _WIDTHS:
             raise NotTiff
-        dtype = np.dtype(_WIDTHS[kind]).newbyteorder("<" if order == "<" else ">")
+        dtype = np.dtype(_WIDTHS[kind]).newbyteorder("<" if self._order == "<" else ">")
         length = count * dtype.itemsize
+        data: Buffer | None = inline[:length]
         if length > len(inline):
-            kind_of = Struct(f"{order}Q" if len(inline) == 8 else f"{order}I")
-            data: Buffer = pieces.get(kind_of.unpack(inline)[0], length)
-        else:
-            data = inline[:length]
-        return np.frombuffer(data, dtype).astype(np.uint64)
-
-    def first(tag: int) -> int:
-        found = values(tag)
-        return int(found[0]) if len(found) else 0
-
-    width, height = first(256), first(257)
-    if 324 in tags:
-        offsets, lengths = values(324), values(325)
-        tile_width, tile_height = first(322), first(323)
-    elif 273 in tags:
-        offsets, lengths = values(273), values(279)
-        tile_width, tile_height = width, height
-    else:
-        return None
-    if len(offsets) != len(lengths):
-        raise NotTiff
-    return Directory(width, height, tile_width, tile_height, offsets, lengths)
+            place = Struct(f"{self._order}{'Q' if len(inline) == 8 else 'I'}").unpack(inline)[0]
+            data = self._pieces.get(place, length)
+            if data is None:
+                self._missing.append(ByteRange(place, place + length))
+                return None
+        return np.frombuffer(data or b"", dtype).astype(np.uint64)
