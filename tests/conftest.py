@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -17,6 +18,9 @@ __all__ = ["gcs_emulator", "moto_auth", "moto_server", "nginx", "radosgw"]
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 use_default_plugins()
+
+# A job in the background of a shell ignores Ctrl-C, and so would every process that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SERVERS = frozenset(__all__)
 
