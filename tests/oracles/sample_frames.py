@@ -84,6 +84,6 @@ def _frame_of(ds: Dataset, keyword: str, layout: FrameFormat, index: int, count:
     if not layout.is_native:
         return get_frame(value, index, number_of_frames=count)
     bits = layout.native_bits
-    stop = -(-(index + 1) * bits // 8)
-    # A word of big endian may hold the last byte after its padding.
-    return value[index * bits // 8 : stop + stop % 2 if count == 1 else stop]
+    word = 2 if layout.is_in_words else 1
+    unit = 8 * word
+    return value[index * bits // unit * word : -(-(index + 1) * bits // unit) * word]

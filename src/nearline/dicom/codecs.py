@@ -150,15 +150,16 @@ def decode(
     ----------
     data : bytes-like
         The frame: of encapsulated pixel data the fragments joined, of native
-        pixel data the least run of bytes that holds the frame.
+        pixel data the least run of bytes that holds the frame, of 8-bit pixels
+        in big-endian words the least run of words.
     frame_format : FrameFormat
         Of the image.
     decoder : {"default", "pydicom"}
         "default": imagecodecs, which runs beside other threads. "pydicom":
         pydicom and its installed plugins, bit for bit what they give.
     index : int
-        0-based index of the frame, for messages and for frames of single-bit
-        pixels, whose first bit follows from it.
+        0-based index of the frame, for messages and for frames that need not
+        begin with a byte or word, where it says at which bit or byte.
 
     Returns
     -------

@@ -25,7 +25,8 @@ class FrameCodec(Protocol):
             The frame, without item headers, its fragments joined. Codecs must take a
             memoryview as well.
         index : int
-            0-based, within the pixel data; only frames of single bits depend on it.
+            0-based, within the pixel data; only native frames that need not begin with a
+            byte or word depend on it.
         out : ndarray or None
             C-contiguous, of the right shape and type: the codec may write there and
             return it, or return another array.

@@ -150,6 +150,19 @@ class FrameFormat:
         return self.transfer_syntax_uid in NATIVE_SYNTAXES
 
     @property
+    def is_in_words(self) -> bool:
+        """Whether 8-bit pixels are held in big-endian 16-bit words: swapped in pairs (PS3.5 8.1.2).
+
+        A word may then belong to two frames of an odd number of bytes.
+        """
+        return (
+            self.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN
+            and self.pixel_keyword == "PixelData"
+            and self.bits_allocated == 8
+            and self.pixel_vr == "OW"
+        )
+
+    @property
     def native_bits(self) -> int:
         """Bits that one uncompressed frame takes in the pixel data.
 

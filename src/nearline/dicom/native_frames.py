@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nearline.dicom.frame_format import EXPLICIT_BIG_ENDIAN
 from nearline.dicom.header import Header
 from nearline.dicom.offset_tables import FrameOffsets
 
@@ -27,14 +28,20 @@ class FrameSize:
     bits : int
         Bits of one frame; frames follow each other without padding, so those
         of one bit a pixel may begin within a byte.
+    word : int
+        Bytes that can only be read together: 2 where bytes are held in
+        big-endian 16-bit words (PS3.5 8.1.2), so that frames of an odd number
+        of bytes begin or end within one.
     """
 
     bits: int
+    word: int = 1
 
     def span(self, frame_index: int) -> tuple[int, int]:
         """Return the bytes, relative to the pixel data, that hold a frame."""
         first = frame_index * self.bits
-        return first // 8, -(-(first + self.bits) // 8)
+        unit = 8 * self.word
+        return first // unit * self.word, -(-(first + self.bits) // unit) * self.word
 
 
 def frame_size(header: Header) -> FrameSize | None:
@@ -48,12 +55,14 @@ def frame_size(header: Header) -> FrameSize | None:
         return None
     if samples == 3 and header.text(_PHOTOMETRIC) == "YBR_FULL_422":
         samples = 2  # two luminances share their chrominances
-    return FrameSize(rows * columns * samples * bits)
+    in_words = header.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN and header.pixel_vr == "OW"
+    return FrameSize(rows * columns * samples * bits, 2 if in_words and bits == 8 else 1)
 
 
 def native_offsets(size: FrameSize, pixel_offset: int, number_of_frames: int) -> FrameOffsets:
-    """Return where each frame lies; bit-packed frames get the bytes that hold them."""
+    """Return where each frame lies: the whole bytes, or words, that hold it."""
     first = np.arange(number_of_frames, dtype=np.uint64) * np.uint64(size.bits)
-    start = first // np.uint64(8)
-    stop = (first + np.uint64(size.bits + 7)) // np.uint64(8)
+    unit, word = np.uint64(8 * size.word), np.uint64(size.word)
+    start = first // unit * word
+    stop = (first + np.uint64(size.bits) + unit - np.uint64(1)) // unit * word
     return FrameOffsets(start + np.uint64(pixel_offset), stop - start, "native")

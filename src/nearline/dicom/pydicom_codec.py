@@ -26,8 +26,10 @@ def pydicom_codec(frame_format: FrameFormat) -> FrameCodec:
     from pydicom.encaps import encapsulate
     from pydicom.pixels.decoders.base import get_decoder
 
-    if frame_format.is_native and frame_format.bits_allocated == 1:
-        # Where in its first byte such a frame begins, pydicom cannot be told.
+    if frame_format.is_native and frame_format.native_bits % (
+        16 if frame_format.is_in_words else 8
+    ):
+        # Where in its first byte or word a frame begins, pydicom cannot be told.
         return native_codec(frame_format)
     uid = frame_format.transfer_syntax_uid
     try:

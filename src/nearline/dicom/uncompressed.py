@@ -18,8 +18,9 @@ __all__ = ["native_codec"]
 def native_codec(frame_format: FrameFormat) -> FrameCodec:
     """Return the decoder of native frames.
 
-    A frame of single-bit pixels is given as the least run of bytes that holds it;
-    where in the first byte it begins follows from the frame's index.
+    A frame of single-bit pixels is given as the least run of bytes that holds it, one of
+    bytes in big-endian words as the least run of words; where in the first of these it
+    begins follows from the frame's index.
     """
     if frame_format.bits_allocated == 1:
         return _bits(frame_format)
@@ -45,7 +46,7 @@ def _samples(frame_format: FrameFormat) -> FrameCodec:
     big_endian = frame_format.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN
     dtype = frame_format.dtype
     stored = dtype.newbyteorder(">") if big_endian else dtype
-    swapped = big_endian and dtype.itemsize == 1 and frame_format.pixel_vr == "OW"
+    swapped = frame_format.is_in_words
     length = frame_format.native_bits // 8
     rows, columns, samples = frame_format.rows, frame_format.columns, frame_format.samples_per_pixel
     halved = frame_format.photometric_interpretation == "YBR_FULL_422" and samples == 3
@@ -77,13 +78,12 @@ def _samples(frame_format: FrameFormat) -> FrameCodec:
 
 def _swap_pairs(raw: memoryview, length: int, index: int) -> memoryview:
     """Undo the 16-bit words in which big endian holds bytes whose VR is OW (PS3.5 8.1.2)."""
-    if length % 2 and (index or raw.nbytes == length):
-        raise DecodingFailed(
-            "frames of an odd number of 8-bit pixels in big-endian 16-bit words share their "
-            "words with their neighbours and cannot be read one by one."
-        )
-    even = length + length % 2
-    return np.frombuffer(raw[:even], "u2").byteswap().view(np.uint8).data
+    # The frame before, of an odd number of bytes too, may own the first byte of the first word.
+    first = index * length % 2
+    even = first + length + (first + length) % 2
+    if raw.nbytes < even:
+        raise DecodingFailed(_too_short(raw.nbytes, even))
+    return np.frombuffer(raw[:even], "u2").byteswap().view(np.uint8).data[first:]
 
 
 def _too_short(found: int, wanted: int) -> str:

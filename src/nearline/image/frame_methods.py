@@ -37,7 +37,8 @@ class FrameMethods(ImageMetadata):
         -------
         bytes
             Fragments joined, a trailing pad byte included. Of single-bit native
-            pixels the least run of bytes that holds the frame.
+            pixels the least run of bytes that holds the frame; of 8-bit pixels in
+            big-endian words the least run of words.
 
         Raises
         ------
