@@ -27,15 +27,15 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage.filelike import SerialSource
-from nearline.storage.fsspec import FsspecSource
-from nearline.storage.google_media import BlobSource, GcsfsSource
 from nearline.storage.http import HttpSource
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
-from nearline.storage.pinned import Pinned
+from nearline.storage.readers.filelike import SerialSource
+from nearline.storage.readers.fsspec import FsspecSource
+from nearline.storage.readers.google_media import BlobSource, GcsfsSource
+from nearline.storage.readers.pinned import Pinned
+from nearline.storage.readers.s3fs import S3fsSource
 from nearline.storage.resolve import resolve
-from nearline.storage.s3fs import S3fsSource
 from nearline.storage.source import Answer, Source
 from nearline.testing import RangeServer
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearline.errors import InvalidOption
-from nearline.storage.options import AzureOptions, GcsOptions, HttpOptions, S3Options
+from nearline.storage.options.spellings import AzureOptions, GcsOptions, HttpOptions, S3Options
 
 ALL = [S3Options, GcsOptions, AzureOptions, HttpOptions]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from nearline.errors import InvalidOption
-from nearline.storage import aws, azure, credentials, google
 from nearline.storage.address import parse
-from nearline.storage.options import AzureOptions, GcsOptions, S3Options
+from nearline.storage.options import aws, azure, credentials, google
+from nearline.storage.options.spellings import AzureOptions, GcsOptions, S3Options
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nearline.storage.presign import presigned_url
+from nearline.storage.signed.presign import presigned_url
 
 MOMENT = datetime(2026, 11, 21, 3, 4, 5, tzinfo=UTC)
 

@@ -10,17 +10,17 @@ from typing import Any
 
 from nearline.errors import InvalidOption, UnsupportedUrl
 from nearline.settings import IDC_BUCKETS, Settings
-from nearline.storage import aws, azure, google
 from nearline.storage.address import Address, StoreKind, parse, scheme_of, store_kind
-from nearline.storage.credentials import Credentials
-from nearline.storage.fallback import SignedFirst
-from nearline.storage.filelike import from_filelike, is_filelike
 from nearline.storage.http import HttpSource, unsigned_azure, unsigned_gcs, unsigned_s3
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
-from nearline.storage.options import AzureOptions, GcsOptions, HttpOptions, S3Options
+from nearline.storage.options import aws, azure, google
+from nearline.storage.options.credentials import Credentials
+from nearline.storage.options.spellings import AzureOptions, GcsOptions, HttpOptions, S3Options
+from nearline.storage.readers.filelike import from_filelike, is_filelike
+from nearline.storage.signed.fallback import SignedFirst
+from nearline.storage.signed.stores import StoreOptions
 from nearline.storage.source import Source
-from nearline.storage.stores import StoreOptions
 
 __all__ = ["register", "reopen_store", "resolve"]
 
@@ -127,7 +127,7 @@ def _store_options(kind: StoreKind, options: Mapping[str, Any]) -> StoreOptions:
 
 
 def _from_fsspec(url: str, options: Mapping[str, Any]) -> Source:
-    from nearline.storage.fsspec import open_fsspec
+    from nearline.storage.readers.fsspec import open_fsspec
 
     return open_fsspec(url, options)
 
@@ -171,8 +171,8 @@ def _surely_public(address: Address) -> bool:
 
 
 def _signed(address: Address, options: StoreOptions, credentials: Credentials) -> Source:
-    from nearline.storage.signed import SignedSource
-    from nearline.storage.unusable import Unusable
+    from nearline.storage.signed.source import SignedSource
+    from nearline.storage.signed.unusable import Unusable
 
     if credentials.trouble:
         if credentials.insisted:

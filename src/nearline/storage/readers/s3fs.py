@@ -7,10 +7,10 @@ from typing import Any
 
 from nearline.errors import NearlineError, Unavailable
 from nearline.provenance import Validator
-from nearline.storage.foreign import foreign
 from nearline.storage.http.answer import Asked, conditions, interpret
+from nearline.storage.readers.foreign import foreign
+from nearline.storage.readers.status import error_for
 from nearline.storage.source import Answer, Transient
-from nearline.storage.status import error_for
 from nearline.storage.url import identity
 
 __all__ = ["S3fsSource"]

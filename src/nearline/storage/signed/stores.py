@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from nearline.errors import InvalidOption, MissingExtra
-from nearline.storage import aws, azure, google
 from nearline.storage.address import Address, StoreKind
-from nearline.storage.credentials import Credentials
-from nearline.storage.fork import mark_used
-from nearline.storage.options import AzureOptions, GcsOptions, S3Options
+from nearline.storage.options import aws, azure, google
+from nearline.storage.options.credentials import Credentials
+from nearline.storage.options.spellings import AzureOptions, GcsOptions, S3Options
+from nearline.storage.signed.fork import mark_used
 
 __all__ = ["StoreOptions", "StoreSpec", "describe", "open_store"]
 

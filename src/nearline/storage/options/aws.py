@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nearline.errors import InvalidOption
-from nearline.storage.credentials import Credentials, machine
-from nearline.storage.options import S3Options
+from nearline.storage.options.credentials import Credentials, machine
+from nearline.storage.options.spellings import S3Options
 
 __all__ = ["S3Place", "find", "place"]
 

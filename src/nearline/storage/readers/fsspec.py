@@ -18,10 +18,10 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage.filelike import SerialSource
-from nearline.storage.foreign import foreign
+from nearline.storage.readers.filelike import SerialSource
+from nearline.storage.readers.foreign import foreign
+from nearline.storage.readers.status import changed
 from nearline.storage.source import Answer, Source
-from nearline.storage.status import changed
 from nearline.storage.url import identity, printable
 
 __all__ = ["FsspecSource", "open_fsspec"]

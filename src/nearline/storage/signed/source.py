@@ -15,22 +15,22 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage import event_loop, fork
 from nearline.storage.address import Address
-from nearline.storage.credentials import Credentials
 from nearline.storage.http import HttpSource
 from nearline.storage.http.connections import request
 from nearline.storage.http.refusal import Refusal
-from nearline.storage.obstore_error import (
+from nearline.storage.options.credentials import Credentials
+from nearline.storage.signed import event_loop, fork
+from nearline.storage.signed.obstore_error import (
     ElsewhereError,
     is_unchanged,
     status_of,
     translated,
     without_ranges,
 )
-from nearline.storage.presign import Presigner
+from nearline.storage.signed.presign import Presigner
+from nearline.storage.signed.stores import StoreOptions, describe, open_store
 from nearline.storage.source import Answer, Buffer, Transient
-from nearline.storage.stores import StoreOptions, describe, open_store
 from nearline.storage.url import identity
 from nearline.traffic import count
 

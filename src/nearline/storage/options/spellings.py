@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from nearline.errors import InvalidOption
-from nearline.storage.given import WITHOUT_EFFECT, Given
+from nearline.storage.options.given import WITHOUT_EFFECT, Given
 
 __all__ = ["AzureOptions", "GcsOptions", "HttpOptions", "S3Options"]
 

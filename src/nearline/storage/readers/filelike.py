@@ -21,7 +21,7 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage.foreign import foreign
+from nearline.storage.readers.foreign import foreign
 from nearline.storage.source import Answer, Source
 from nearline.storage.url import printable
 
@@ -49,7 +49,7 @@ def from_filelike(handle: Any) -> Source:
     UnsupportedUrl
         The file is closed, or cannot seek.
     """
-    from nearline.storage.readers import recognise
+    from nearline.storage.readers.recognise import recognise
 
     name = _name(handle)
     if getattr(handle, "closed", False) is True:

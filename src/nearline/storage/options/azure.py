@@ -10,8 +10,8 @@ from typing import Any
 
 from nearline.errors import InvalidOption
 from nearline.storage.address import Address
-from nearline.storage.credentials import Credentials, machine
-from nearline.storage.options import AzureOptions
+from nearline.storage.options.credentials import Credentials, machine
+from nearline.storage.options.spellings import AzureOptions
 
 __all__ = ["AzurePlace", "find", "place"]
 

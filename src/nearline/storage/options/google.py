@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nearline.errors import InvalidOption
-from nearline.storage.credentials import Credentials, machine, read_text
-from nearline.storage.options import GcsOptions
+from nearline.storage.options.credentials import Credentials, machine, read_text
+from nearline.storage.options.spellings import GcsOptions
 
 __all__ = ["endpoint", "find"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from nearline.errors import AccessDenied, NearlineError, NotFound, ObjectChanged, Unavailable
+from nearline.storage.readers.status import changed
 from nearline.storage.source import Transient
-from nearline.storage.status import changed
 
 __all__ = ["ElsewhereError", "is_unchanged", "status_of", "translated", "without_ranges"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from nearline.storage.http.refusal import Refusal
-from nearline.storage.stores import StoreSpec
+from nearline.storage.signed.stores import StoreSpec
 
 __all__ = ["Presigner", "presigned_url"]
 

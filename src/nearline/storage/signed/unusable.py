@@ -7,10 +7,10 @@ from typing import Any
 from nearline.errors import AccessDenied
 from nearline.provenance import Validator
 from nearline.storage.address import Address
-from nearline.storage.credentials import Credentials
-from nearline.storage.signed import reopen
+from nearline.storage.options.credentials import Credentials
+from nearline.storage.signed.source import reopen
+from nearline.storage.signed.stores import StoreOptions
 from nearline.storage.source import Answer
-from nearline.storage.stores import StoreOptions
 from nearline.storage.url import identity
 
 __all__ = ["Unusable"]

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from nearline.provenance import Validator
-from nearline.storage.fsspec import FsspecSource
-from nearline.storage.google_media import BlobSource, GcsfsSource
 from nearline.storage.http import HttpSource, unsigned_gcs, unsigned_s3
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
-from nearline.storage.pinned import Pinned
-from nearline.storage.s3fs import S3fsSource
+from nearline.storage.readers.fsspec import FsspecSource
+from nearline.storage.readers.google_media import BlobSource, GcsfsSource
+from nearline.storage.readers.pinned import Pinned
+from nearline.storage.readers.s3fs import S3fsSource
 from nearline.storage.source import Source
 
 __all__ = ["recognise"]
@@ -131,7 +131,7 @@ def _blob_reader(handle: Any, name: str) -> Source | None:
     if _is_anonymous(client) and client.api_endpoint == _GOOGLE and not blob.user_project:
         source = unsigned_gcs(blob.bucket.name, blob.name)
         return Pinned(source, version) if version.pins else source
-    from nearline.storage.filelike import SerialSource
+    from nearline.storage.readers.filelike import SerialSource
 
     return BlobSource(
         handle, lambda: SerialSource(handle, name), version, signed=not _is_anonymous(client)

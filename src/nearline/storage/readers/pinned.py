@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nearline.provenance import Validator
+from nearline.storage.readers.status import changed
 from nearline.storage.source import Answer, Source
-from nearline.storage.status import changed
 
 __all__ = ["Pinned"]
 

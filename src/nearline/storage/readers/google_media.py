@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode
 
 from nearline.errors import AccessDenied, NearlineError, NotPicklable, Unavailable
 from nearline.provenance import Validator
-from nearline.storage.foreign import foreign
 from nearline.storage.http.answer import Asked, Body, conditions, interpret
+from nearline.storage.readers.foreign import foreign
+from nearline.storage.readers.status import changed, error_for
 from nearline.storage.source import Answer, Buffer, Source, Transient
-from nearline.storage.status import changed, error_for
 from nearline.storage.url import identity
 
 __all__ = ["BlobSource", "GcsfsSource"]

@@ -1,0 +1,1 @@
+"""What other libraries opened: recognised and read concurrently, or read serially."""

@@ -1,0 +1,1 @@
+"""Objects read with credentials, over obstore: stores, signatures, what a fork breaks."""
