@@ -37,6 +37,7 @@ __all__ = [
     "TruncatedObject",
     "Unavailable",
     "UnknownFrame",
+    "UnreadableMeasurements",
     "UnsafeAfterFork",
     "UnsupportedTransferSyntax",
     "UnsupportedUrl",
@@ -170,3 +171,13 @@ class TransformMissing(NearlineError, RuntimeError, ValueError, IndexError):
 
 class TooLarge(NearlineError, MemoryError, ValueError):
     """An array above the limit of the settings."""
+
+
+# --- measurements -----------------------------------------------------------
+
+
+class UnreadableMeasurements(NearlineError, ValueError):
+    """A file of measurements is empty, cut, of another kind or contradicts itself.
+
+    The message names the file and, where there is one, the line.
+    """
