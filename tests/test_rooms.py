@@ -23,8 +23,10 @@ LEVELS = {
     "cache": 1,
     "fetch": 2,
     "dicom": 2,
+    "xnat": 2,
     "image": 3,
     "opening": 3,
+    "measurements": 3,
     "seg": 4,
     "pm": 4,
     "sr": 4,
@@ -36,7 +38,11 @@ FRONT = "nearline"
 """The package itself: only the command line may import from it, and it may import any room."""
 
 # Rooms that may not know each other although their levels would allow it.
-STRANGERS = {"dicom": {"storage", "cache", "fetch"}}
+STRANGERS = {
+    "dicom": {"storage", "cache", "fetch"},
+    "xnat": {"storage", "cache"},
+    "measurements": {"storage", "fetch", "dicom"},
+}
 
 # opening turns targets into readers, and image asks it for them.
 NEIGHBOURS = {"image": {"opening"}}
