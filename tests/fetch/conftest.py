@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nearline.fetch.keeper import keeper
 from nearline.fetch.reader import Reader
 from nearline.settings import Settings
 from nearline.storage.http import HttpSource
@@ -16,6 +17,12 @@ from nearline.testing import RangeServer
 CONTENT = random.Random(7).randbytes(3_000_000)
 
 Open = Callable[..., Reader]
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits_to_be_kept() -> Iterator[None]:
+    yield
+    assert keeper().drain(20)
 
 
 @pytest.fixture

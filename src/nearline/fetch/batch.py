@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterator, Sequence
 from queue import SimpleQueue
 
 from nearline.fetch.engine import Lane, engine
-from nearline.fetch.events import Carrier, Data, Event, Failed, Settled
+from nearline.fetch.events import Carrier, Data, Event, Failed
 from nearline.fetch.launch import Launch, launch, let_go
 from nearline.fetch.request import copy_error
 from nearline.fetch.under_way import Part
-from nearline.fetch.version import ObjectVersion
+from nearline.fetch.version import ClaimShare, ObjectVersion
 from nearline.ranges import ByteRange, subtract
 
 __all__ = ["Ahead", "collect"]
@@ -33,7 +33,6 @@ def collect(
     try:
         while batch.pending:
             yield from batch.round()
-        batch.wait_until_kept()
     finally:
         batch.give_up()
 
@@ -49,8 +48,10 @@ class Ahead:
         Whether they are kept.
     hold : bool
         Whether they stay in memory even when the cache has them.
-    foreground : bool
-        Whether somebody will wait for them next.
+    lane : Lane, optional
+        Whose turn it is; by default, after all that somebody waits for.
+    claim : ClaimShare, optional
+        One that covers the ranges; by default they are claimed here.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class Ahead:
         *,
         cache: bool = True,
         hold: bool = False,
-        foreground: bool = False,
+        lane: Lane | None = None,
+        claim: ClaimShare | None = None,
     ) -> None:
         self._engine = engine()
         self._started = Launch()
@@ -69,7 +71,7 @@ class Ahead:
         span = ByteRange(min(r.start for r in ranges), max(r.stop for r in ranges))
         missing = [(part, 0) for part in subtract(ranges, version.held(span))]
         if missing:
-            lane = Lane(version.settings, foreground=foreground)
+            lane = lane or Lane(version.settings, foreground=False)
             events: SimpleQueue[Event] = SimpleQueue()
             try:
                 launch(
@@ -80,6 +82,7 @@ class Ahead:
                     events=events,
                     cache=cache,
                     deliver=False,
+                    claim=claim,
                 )
             except BaseException:
                 self.release()
@@ -105,7 +108,6 @@ class _Batch:
         self._engine = engine()
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._started = Launch()
-        self._unsettled: set[Carrier] = set()
         self._partial: dict[int, tuple[bytearray, list[ByteRange]]] = {}
         self._patient = True
 
@@ -124,7 +126,6 @@ class _Batch:
             cache=self._cache,
             patient=self._patient,
         )
-        self._unsettled |= self._started.own
         while self._started.due:
             if engine() is not self._engine:
                 # This is a forked child: its parent's workers bring nothing here.
@@ -137,13 +138,6 @@ class _Batch:
                 self._patient = claim.claim.wait_others(self._version.settings.timeout)
             finally:
                 claim.release()
-
-    def wait_until_kept(self) -> None:
-        """Wait until the cache has what was fetched, so that no process fetches it again."""
-        while self._unsettled and engine() is self._engine:
-            event = self._events.get()
-            if isinstance(event, Settled):
-                self._unsettled.discard(event.carrier)
 
     def give_up(self) -> None:
         """Let go of everything."""
@@ -189,8 +183,6 @@ class _Batch:
             if not due[carrier]:
                 self._drop(carrier)
             yield from self._place(event.slot, event.start, event.view)
-        elif isinstance(event, Settled):
-            self._unsettled.discard(carrier)
         elif carrier in due:
             self._drop(carrier)
             if isinstance(event, Failed):
@@ -223,4 +215,3 @@ class _Batch:
         self._lane = Lane(self._version.settings)
         self._events = SimpleQueue()
         self._started = Launch()
-        self._unsettled = set()

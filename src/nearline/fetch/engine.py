@@ -92,6 +92,11 @@ class Engine:
         self._idle = 0
         self._threads: set[threading.Thread] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self._running > 0
+
     def submit(self, jobs: Iterable[Job]) -> None:
         """Queue jobs, each in its own lane."""
         threads: list[threading.Thread] = []

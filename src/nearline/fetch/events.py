@@ -5,7 +5,7 @@ from __future__ import annotations
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
-__all__ = ["Carrier", "Data", "Event", "Failed", "Replan", "Settled", "Sink"]
+__all__ = ["Carrier", "Data", "Event", "Failed", "Replan", "Sink"]
 
 
 class Carrier(Protocol):
@@ -56,12 +56,6 @@ class Replan(NamedTuple):
     carrier: Carrier
 
 
-class Settled(NamedTuple):
-    """The carrier is over, and what it brought is in the cache."""
-
-    carrier: Carrier
-
-
 class Failed(NamedTuple):
     """The carrier brings nothing more."""
 
@@ -69,4 +63,4 @@ class Failed(NamedTuple):
     error: BaseException
 
 
-Event = Data | Replan | Settled | Failed
+Event = Data | Replan | Failed

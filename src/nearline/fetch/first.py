@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
@@ -13,7 +13,7 @@ from nearline.fetch.pin import Pin, Verdict
 from nearline.fetch.request import Request, changed, copy_error
 from nearline.fetch.retry import Retries
 from nearline.provenance import Validator
-from nearline.ranges import ByteRange
+from nearline.ranges import ByteRange, merge
 from nearline.settings import Settings
 from nearline.storage.source import Answer, Buffer, Source, Transient
 from nearline.traffic import count
@@ -45,7 +45,7 @@ class First:
     unchanged : bool
         It is the version that was known.
     pieces : tuple of (int, memoryview)
-        Offsets and bytes of that version.
+        Offsets and bytes of that version; no two of them touch.
     whole : Answer or None
         The unread answer of a server that ignores ranges.
     version_id : str or None
@@ -101,7 +101,7 @@ def revalidate(source: Source, settings: Settings, known: Validator) -> First:
     first = replace(first, version_id=answer.version_id)
     if answer.kind == "whole":
         return replace(first, whole=answer)
-    return replace(first, pieces=part.pieces())
+    return replace(first, pieces=_pieces([part]))
 
 
 class _Part(Request):
@@ -111,6 +111,7 @@ class _Part(Request):
         self,
         source: Source,
         span: ByteRange,
+        buffer: memoryview,
         *,
         lane: Lane,
         over: SimpleQueue[_Part],
@@ -122,7 +123,7 @@ class _Part(Request):
         self.unread: Answer | None = None
         self.error: BaseException | None = None
         self._over = over
-        self._body = bytearray()
+        self.buffer = buffer
 
     def take(self, answer: Answer) -> bool:
         """Remember what was said; only a range is read here."""
@@ -145,7 +146,8 @@ class _Part(Request):
 
     def land(self, chunk: Buffer) -> None:
         """Collect the body."""
-        self._body += chunk
+        offset = self.position - self.start
+        self.buffer[offset : offset + len(chunk)] = chunk
         self.position += len(chunk)
 
     def landed(self) -> None:
@@ -157,10 +159,6 @@ class _Part(Request):
         self.answer = None
         self.error = error
         self._over.put(self)
-
-    def pieces(self) -> tuple[tuple[int, memoryview], ...]:
-        """Return what landed."""
-        return ((self.start, memoryview(bytes(self._body))),) if self._body else ()
 
     def raised(self) -> BaseException:
         """Return the error for the caller to raise."""
@@ -178,7 +176,10 @@ def _run(
     lane = Lane(settings)
     over: SimpleQueue[_Part] = SimpleQueue()
     gate = None if source.concurrent else Gate()
-    parts = [_Part(source, span, lane=lane, over=over, unless=unless, gate=gate) for span in ranges]
+    parts = [
+        _Part(source, span, view, lane=lane, over=over, unless=unless, gate=gate)
+        for span, view in zip(ranges, _side_by_side(ranges), strict=True)
+    ]
     waiting = set(parts)
     try:
         engine().submit(parts)
@@ -204,6 +205,14 @@ def _run(
     return parts
 
 
+def _side_by_side(ranges: Sequence[ByteRange]) -> Iterator[memoryview]:
+    """Yield a place for the bytes of each range, in one buffer for them all."""
+    base = ranges[0].start
+    buffer = memoryview(bytearray(ranges[-1].stop - base))
+    for start, stop in ranges:
+        yield buffer[start - base : stop - base]
+
+
 def _combine(source: Source, settings: Settings, parts: list[_Part]) -> First:
     """Judge the answers against that to the first range, and keep what belongs to it."""
     answer = parts[0].answer
@@ -226,8 +235,15 @@ def _combine(source: Source, settings: Settings, parts: list[_Part]) -> First:
                 empty = part.answer.stop == part.answer.start
                 verdicts[part] = first.pin.observe(part.answer.validator, empty=empty)
     same = [parts[0], *(part for part in others if verdicts[part] is Verdict.SAME)]
-    pieces = tuple(piece for part in same for piece in part.pieces())
-    return replace(first, pieces=pieces)
+    return replace(first, pieces=_pieces(same))
+
+
+def _pieces(parts: Sequence[_Part]) -> tuple[tuple[int, memoryview], ...]:
+    """Return what landed of parts that lie in one buffer, whose first is the first of all."""
+    base = parts[0].start
+    whole = memoryview(parts[0].buffer.obj).toreadonly()
+    landed = merge(ByteRange(part.start, part.position) for part in parts)
+    return tuple((start, whole[start - base : stop - base]) for start, stop in landed)
 
 
 def _ask_size(source: Source, settings: Settings) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from nearline.fetch.engine import Lane, engine
-from nearline.fetch.events import Data, Event, Failed, Replan, Settled, Sink
+from nearline.fetch.events import Data, Failed, Replan, Sink
+from nearline.fetch.keeper import keeper
 from nearline.fetch.plan import PlannedRequest
 from nearline.fetch.request import Request
 from nearline.ranges import ByteRange
@@ -23,7 +23,8 @@ class Flight(Request):
     """One planned request and the buffer that it fills.
 
     Pieces are handed on as they land: a waiter gets a view of the buffer as
-    soon as the last byte of its part is there.
+    soon as the last byte of its part is there. It can be joined until the cache
+    has its bytes.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class Flight(Request):
         *,
         lane: Lane,
         cache: bool,
-        owner: SimpleQueue[Event] | None,
+        buffer: memoryview | None = None,
     ) -> None:
         super().__init__(
             version.source, *planned.span, lane=lane, pin=version.pin, gate=version.gate
@@ -48,12 +49,28 @@ class Flight(Request):
         self.holders: set[object] = set()
         self.claim: ClaimShare | None = None
         self._cache = cache
-        self._owner = owner
         self._over = False
         self._lender: object = None
-        self._buffer = memoryview(bytearray(planned.span.length))
+        self._buffer = memoryview(bytearray(planned.span.length)) if buffer is None else buffer
         self._view = self._buffer.toreadonly()
         self._sinks: list[Sink] = []
+
+    @classmethod
+    def ended(cls, version: ObjectVersion, start: int, view: memoryview) -> Flight:
+        """Return one whose bytes are there already; it is kept, and can be joined until then."""
+        span = ByteRange(start, start + len(view))
+        flight = cls(
+            version,
+            PlannedRequest(span, (span,)),
+            lane=Lane(version.settings),
+            cache=True,
+            buffer=view,
+        )
+        flight.position = span.stop
+        with engine().lock:
+            version.under_way.add(flight)
+        flight.landed()
+        return flight
 
     @property
     def span(self) -> ByteRange:
@@ -61,6 +78,11 @@ class Flight(Request):
         return ByteRange(self.start, self.stop)
 
     # --- callers; the lock is held ----------------------------------------
+
+    @property
+    def cached(self) -> bool:
+        """Whether it is only there until the cache has its bytes."""
+        return not self.holders and self.position >= self.stop
 
     def join(self, sink: Sink) -> None:
         """Hand bytes on to `sink` as soon as they are there."""
@@ -125,10 +147,16 @@ class Flight(Request):
             sink.events.put(self._data(sink))
 
     def landed(self) -> None:
-        """Keep what came, and tell the caller who waits for that."""
+        """Have what came kept."""
         if self.position < self.stop:
             self.failed(self.version.truncated(self.position))
-            return
+        elif self._cache and self.version.keeps_in_store:
+            bound = self.version.settings.max_bytes_in_flight // 2
+            keeper().add(self._settle, self.stop - self.start, bound=bound)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
         try:
             self._keep()
         finally:
@@ -173,9 +201,6 @@ class Flight(Request):
         claim, self.claim = self.claim, None
         if claim is not None:
             claim.release()
-        owner, self._owner = self._owner, None
-        if owner is not None:
-            owner.put(Settled(self))
 
     def _leave_engine(self) -> None:
         self.version.under_way.remove(self)

@@ -13,6 +13,7 @@ from nearline.fetch.flight import Flight
 from nearline.fetch.plan import LARGEST_REQUEST, Policy, plan
 from nearline.fetch.under_way import Part, distribute
 from nearline.fetch.version import ClaimShare, ObjectVersion
+from nearline.traffic import count
 
 __all__ = ["Launch", "launch", "let_go"]
 
@@ -46,6 +47,7 @@ def launch(
     cache: bool,
     deliver: bool = True,
     patient: bool = True,
+    claim: ClaimShare | None = None,
 ) -> None:
     """Set under way what brings `parts`.
 
@@ -67,6 +69,8 @@ def launch(
         False: the bytes are only made ready to be joined.
     patient : bool
         Whether to leave to other processes what they are fetching.
+    claim : ClaimShare, optional
+        One that covers the parts; by default they are claimed here.
     """
     with engine().lock:
         if version.under_way.ignores_ranges:
@@ -82,7 +86,11 @@ def launch(
             download.submitted = True
     if download is not None and submit_download:
         engine().submit([download])
-    if new:
+    if new and claim is not None:
+        for flight in new:
+            flight.claim = claim.add()
+        engine().submit(new)
+    elif new:
         engine().submit(_claim(version, new, started, patient=patient))
 
 
@@ -109,10 +117,12 @@ def _join_flights(
 ) -> list[Flight]:
     joined, rest = version.under_way.joinable(parts)
     requests = plan([span for span, _ in rest], (), _policy(version))
-    new = [Flight(version, one, lane=lane, cache=cache, owner=events) for one in requests]
+    new = [Flight(version, one, lane=lane, cache=cache) for one in requests]
     for flight in new:
         _hold(started, flight, 0)
         version.under_way.add(flight)
+    if deliver:
+        count("cached_bytes", sum(span.length for (span, _), flight in joined if flight.cached))
     for (span, index), flight in joined:
         engine().promote(flight, lane)
         _hold(started, flight, span.length)

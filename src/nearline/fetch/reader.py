@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+import weakref
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from nearline.cache.store import open_store
@@ -12,6 +13,9 @@ from nearline.errors import Offline, TruncatedObject
 from nearline.fetch.batch import Ahead, collect
 from nearline.fetch.engine import engine
 from nearline.fetch.first import First, first_read, read_unsized, revalidate
+from nearline.fetch.flight import Flight
+from nearline.fetch.keeper import keeper
+from nearline.fetch.scan import scan
 from nearline.fetch.version import ObjectVersion
 from nearline.provenance import Provenance, Validator
 from nearline.ranges import ByteRange
@@ -24,9 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader"]
 
-_MIB = 1 << 20
-_WINDOW = 4 * _MIB
-_SCANNED_AHEAD = 32 * _MIB
+_WINDOW = 2 << 20
 _PREFIX = 256 << 10
 
 
@@ -87,8 +89,9 @@ class Reader:
         """What the first read brought from byte 0 on; empty for an object that was known."""
         if self._prefix_length == 0:
             return memoryview(b"")
-        if self._prefix is not None:
-            return self._prefix
+        prefix = self._prefix
+        if prefix is not None:
+            return prefix
         if self._version.in_place:
             return self._version.read_in_place(ByteRange(0, self._prefix_length))
         return self._version.get(ByteRange(0, self._prefix_length)) or memoryview(b"")
@@ -164,33 +167,15 @@ class Reader:
         start, stop : int
             Bytes of the object.
         window : int
-            Bytes yielded at once; up to 32 MiB of windows, and at least two,
-            are under way at a time.
+            Bytes yielded at once. Half of `Settings.max_bytes_in_flight`, and at
+            least two windows, are under way at a time.
         """
         self._checked_range(ByteRange(start, stop))
         cache = self.size <= self.settings.cache_size // 4
-        return self._scan(start, stop, window, cache=cache)
-
-    def _scan(self, start: int, stop: int, window: int, *, cache: bool) -> Iterator[memoryview]:
-        ahead: deque[Ahead] = deque()
-        held = min(_SCANNED_AHEAD, self.settings.max_bytes_in_flight // 2)
-        depth = max(held // window, 2)
-        following = start
-        try:
-            for begin in range(start, stop, window):
-                while following < stop and len(ahead) < depth:
-                    span = ByteRange(following, min(following + window, stop))
-                    ahead.append(
-                        Ahead(self._version, [span], cache=cache, hold=True, foreground=True)
-                    )
-                    following += window
-                span = ByteRange(begin, min(begin + window, stop))
-                ((_, view),) = self._collect([span], cache=cache)
-                ahead.popleft().release()
-                yield view
-        finally:
-            while ahead:
-                ahead.popleft().release()
+        span = ByteRange(start, stop)
+        return scan(
+            self._version, span, partial(self._collect, cache=cache), window=window, cache=cache
+        )
 
     def ahead(self, ranges: Sequence[ByteRange], *, hold: bool = False) -> Ahead:
         """Begin to fetch ranges that nobody waits for yet; after all that somebody waits for.
@@ -226,13 +211,15 @@ class Reader:
     def _collect(
         self, ranges: Sequence[ByteRange], *, cache: bool
     ) -> Iterator[tuple[int, memoryview]]:
-        if self._prefix is not None and len(ranges) == 1 and ranges[0].stop <= len(self._prefix):
-            return iter([(0, self._prefix[ranges[0].start : ranges[0].stop])])
+        prefix = self._prefix
+        if prefix is not None and len(ranges) == 1 and ranges[0].stop <= len(prefix):
+            return iter([(0, prefix[ranges[0].start : ranges[0].stop])])
         if self.settings.freshness == "offline" and not self._version.in_place:
             self._require_held(ranges)
         return collect(self._version, ranges, cache=cache)
 
     def _require_held(self, ranges: Sequence[ByteRange]) -> None:
+        keeper().drain()
         for one in ranges:
             if self._version.held(one) != [one]:
                 raise Offline(
@@ -344,14 +331,34 @@ class Reader:
             if not adopted:
                 whole.close()
         for start, view in first.pieces:
-            version.put(start, view)
+            if version.keeps_in_store:
+                Flight.ended(version, start, view)
+            else:
+                version.put(start, view)
         if first.unchanged:
             return
         pieces = first.pieces
         if first.whole is not None:
             pieces = ((0, self.read(0, min(_PREFIX, self.size))),)
-        beginning = b"".join(view for _, view in pieces)
+        if not pieces or pieces[0][0] > 0:
+            return
+        beginning = pieces[0][1]
         self._prefix_length = len(beginning)
-        whole_prefix = ByteRange(0, len(beginning))
-        if beginning and not version.in_place and version.held(whole_prefix) != [whole_prefix]:
-            self._prefix = memoryview(beginning)
+        if version.in_place or not len(beginning):
+            return
+        self._prefix = beginning
+        self._forget_prefix()
+        if self._prefix is not None and version.keeps_in_store:
+            keeper().add(partial(_forget_prefix, weakref.ref(self)))
+
+    def _forget_prefix(self) -> None:
+        """Let go of the prefix if it can be had from where the object's bytes are kept."""
+        whole = ByteRange(0, self._prefix_length)
+        if self._version.held(whole) == [whole]:
+            self._prefix = None
+
+
+def _forget_prefix(reference: weakref.ref[Reader]) -> None:
+    reader = reference()
+    if reader is not None:
+        reader._forget_prefix()

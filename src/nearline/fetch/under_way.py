@@ -35,12 +35,15 @@ class UnderWay:
         The one under way; it may not have been submitted yet.
     memory : Kept
         Bytes kept while the object is open, where no cache keeps them.
+    artefacts : dict of str to bytes
+        Those that the cache does not have yet.
     """
 
     def __init__(self) -> None:
         self.ignores_ranges = False
         self.download: Download | None = None
         self.memory = Kept()
+        self.artefacts: dict[str, bytes] = {}
         self._flights: list[Flight] = []
         _all.add(self)
 
@@ -93,6 +96,7 @@ class UnderWay:
         """Drop what belongs to the parent of this process."""
         self._flights = []
         self.download = None
+        self.artefacts = {}
 
 
 _all: WeakSet[UnderWay] = WeakSet()

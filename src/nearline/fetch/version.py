@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nearline.errors import ObjectChanged, TruncatedObject
 from nearline.fetch.engine import Gate, engine
+from nearline.fetch.keeper import keeper
 from nearline.fetch.pin import Pin, Verdict
 from nearline.fetch.request import changed
 from nearline.fetch.under_way import shared
@@ -161,14 +162,28 @@ class ObjectVersion:
         """Return what was derived from this version and kept under a name."""
         if self._place is None:
             return None
+        with engine().lock:
+            found = self.under_way.artefacts.get(name)
+        if found is not None:
+            return found
         store, version = self._place
         return store.artefact(version, name)
 
     def keep(self, name: str, data: bytes) -> None:
-        """Keep what was derived from this version."""
-        if self._place is not None:
-            store, version = self._place
+        """Keep what was derived from this version, without delay for the caller."""
+        if self._place is None:
+            return
+        store, version = self._place
+        with engine().lock:
+            self.under_way.artefacts[name] = data
+
+        def settle() -> None:
             store.keep(version, name, data)
+            with engine().lock:
+                if self.under_way.artefacts.get(name) is data:
+                    del self.under_way.artefacts[name]
+
+        keeper().add(settle, len(data))
 
     # --- local bytes ------------------------------------------------------
 
