@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 
-from nearline.dicom.codecs import FrameFormat, decode, make_decoder
+from nearline.dicom.codecs.decode import FrameFormat, decode, make_decoder
 from nearline.errors import InvalidDicom, InvalidOption
 from nearline.traffic import traffic
 
@@ -137,7 +137,7 @@ def test_missing_attribute_is_named(keyword: str) -> None:
 
 def test_importing_decoders_imports_no_codec_and_no_pydicom() -> None:
     script = (
-        "import sys, nearline.dicom.codecs, nearline.dicom.icc;"
+        "import sys, nearline.dicom.codecs.decode, nearline.dicom.codecs.icc;"
         "print([m for m in ('imagecodecs', 'pydicom', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nearline.dicom.codecs import FrameFormat, decode
-from nearline.dicom.jpeg_markers import read_jpeg_header
+from nearline.dicom.codecs.decode import FrameFormat, decode
+from nearline.dicom.codecs.jpeg_markers import read_jpeg_header
 
 BASELINE, LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
 ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.uid import RLELossless
 
-from nearline.dicom.codecs import CODECS, FrameFormat, decode, make_decoder
+from nearline.dicom.codecs.decode import CODECS, FrameFormat, decode, make_decoder
 from nearline.errors import DecodingFailed, InvalidDicom, InvalidOption, UnsupportedTransferSyntax
 
 ROWS, COLUMNS = 24, 32

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from highdicom.frame import decode_frame
 
-from nearline.dicom.codecs import decode
+from nearline.dicom.codecs.decode import decode
 from nearline.errors import DecodingFailed
 from oracles.sample_frames import SampleFrame, sample_frames
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.pixels.encoders.base import get_encoder
 
-from nearline.dicom.codecs import FrameFormat, decode
+from nearline.dicom.codecs.decode import FrameFormat, decode
 
 J2K, HTJ2K = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201"
 HTJ2K_RPCL, HTJ2K_LOSSY = "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"

@@ -10,7 +10,7 @@ import pytest
 from highdicom.color import ColorManager
 from PIL import ImageCms
 
-from nearline.dicom.icc import IccTransform
+from nearline.dicom.codecs.icc import IccTransform
 from nearline.errors import InvalidDicom, InvalidTransform
 from slides import icc_profile
 

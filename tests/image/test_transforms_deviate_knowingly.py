@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 
 from nearline.errors import InvalidTransform
-from nearline.image.transforms import make_transform
+from nearline.image.transforms.transform import make_transform
 
 
 def grey(bits: int = 16, stored: int = 12, signed: bool = False) -> Dataset:

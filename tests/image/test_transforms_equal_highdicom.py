@@ -15,7 +15,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from nearline.errors import InvalidTransform
-from nearline.image.transforms import make_transform
+from nearline.image.transforms.transform import make_transform
 
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
 FRAMES, ROWS, COLUMNS = 2, 4, 5

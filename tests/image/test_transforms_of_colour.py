@@ -22,8 +22,8 @@ from nearline.errors import (
     NearlineError,
     TransformMissing,
 )
-from nearline.image.palette import expand_segments
-from nearline.image.transforms import color_transform, make_transform
+from nearline.image.transforms.palette import expand_segments
+from nearline.image.transforms.transform import color_transform, make_transform
 from slides import icc_profile
 
 SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"

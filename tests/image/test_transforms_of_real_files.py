@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from nearline.image.transforms import make_transform
+from nearline.image.transforms.transform import make_transform
 from oracles.sample_frames import sample_paths
 
 REQUESTS: list[dict[str, Any]] = [

@@ -13,7 +13,7 @@ import pydicom.data
 from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
 
-from nearline.dicom.frame_format import FrameFormat
+from nearline.dicom.codecs.frame_format import FrameFormat
 
 __all__ = ["SampleFrame", "sample_frames", "sample_paths"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearline.dicom.frame_format import EXPLICIT_BIG_ENDIAN
+from nearline.dicom.codecs.frame_format import EXPLICIT_BIG_ENDIAN
 from nearline.dicom.header import Header
 from nearline.dicom.offset_tables import FrameOffsets
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nearline.image.rendering import Rendering, render
 from nearline.image.tiles import Paste, plan_pastes
-from nearline.image.transform_options import TransformOptions
+from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearline.dicom.artefact import Unreadable, pack, unpack
-from nearline.dicom.frame_format import FrameFormat
-from nearline.image.transform_options import Color, color_of
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.image.transforms.options import Color, color_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

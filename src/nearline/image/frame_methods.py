@@ -12,7 +12,7 @@ from nearline.image.metadata import ImageMetadata
 from nearline.image.numbering import frame_index, frame_indices
 from nearline.image.pixels import refuse_too_large
 from nearline.image.rendering import render, stored
-from nearline.image.transform_options import TransformOptions
+from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -13,7 +13,7 @@ from nearline.image.concatenation import joined_dataset
 from nearline.image.frame_methods import FrameMethods
 from nearline.image.pixels import Pixels
 from nearline.image.region import region_of_matrix
-from nearline.image.transform_options import TransformOptions
+from nearline.image.transforms.options import TransformOptions
 from nearline.image.volumes import VolumeMethods
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from nearline.image.assembly import frame_stack, region_array
 from nearline.image.indexing import spans_of
 from nearline.image.region import Region
 from nearline.image.rendering import render
-from nearline.image.transform_options import TransformOptions
+from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

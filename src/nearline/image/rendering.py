@@ -12,7 +12,7 @@ from pydicom.dataelem import RawDataElement
 from nearline.dicom.functional_groups import read_item_dataset
 from nearline.dicom.header import PER_FRAME_GROUPS
 from nearline.errors import TransformMissing
-from nearline.image.transforms import PixelTransform, make_transform
+from nearline.image.transforms.transform import PixelTransform, make_transform
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from nearline.image.facts import Facts
     from nearline.image.opened import Opened
-    from nearline.image.transform_options import TransformOptions
+    from nearline.image.transforms.options import TransformOptions
 
 __all__ = ["Rendering", "render", "stored"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearline.dicom.frame_codec import FrameCodec
-from nearline.dicom.frame_format import FrameFormat
-from nearline.dicom.uncompressed import native_codec
+from nearline.dicom.codecs.frame_codec import FrameCodec
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.dicom.codecs.uncompressed import native_codec
 from nearline.errors import UnsupportedTransferSyntax
 
 __all__ = ["pydicom_codec"]

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearline.errors import InvalidDicom, InvalidTransform, TransformMissing
-from nearline.image.lookup_table import LookupTable, table_of
+from nearline.image.transforms.lookup_table import LookupTable, table_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from nearline.image.transform_levels import TransformLevels
+    from nearline.image.transforms.levels import TransformLevels
 
 __all__ = ["VoiTransform", "Window", "find_voi_transform"]
 

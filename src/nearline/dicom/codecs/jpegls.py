@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearline.dicom.colour import is_full_ybr, ybr_full_to_rgb
-from nearline.dicom.frame_codec import FrameCodec, extend_sign, fit
-from nearline.dicom.frame_format import FrameFormat
-from nearline.dicom.jpeg_markers import conformed_colour, read_jpeg_header
+from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
+from nearline.dicom.codecs.frame_codec import FrameCodec, extend_sign, fit
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.dicom.codecs.jpeg_markers import conformed_colour, read_jpeg_header
 from nearline.errors import DecodingFailed
 
 __all__ = ["jpegls_codec"]

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearline.dicom.byte_reader import Buffer
-from nearline.dicom.frame_codec import FrameCodec
-from nearline.dicom.frame_format import NATIVE_SYNTAXES, FrameFormat
-from nearline.dicom.jpeg import lossless_jpeg_codec, lossy_jpeg_codec
-from nearline.dicom.jpeg2000 import jpeg2000_codec
-from nearline.dicom.jpegls import jpegls_codec
-from nearline.dicom.jpegxl import jpegxl_codec
-from nearline.dicom.pydicom_codec import pydicom_codec
-from nearline.dicom.rle import rle_codec
-from nearline.dicom.uncompressed import native_codec
+from nearline.dicom.codecs.frame_codec import FrameCodec
+from nearline.dicom.codecs.frame_format import NATIVE_SYNTAXES, FrameFormat
+from nearline.dicom.codecs.jpeg import lossless_jpeg_codec, lossy_jpeg_codec
+from nearline.dicom.codecs.jpeg2000 import jpeg2000_codec
+from nearline.dicom.codecs.jpegls import jpegls_codec
+from nearline.dicom.codecs.jpegxl import jpegxl_codec
+from nearline.dicom.codecs.pydicom_codec import pydicom_codec
+from nearline.dicom.codecs.rle import rle_codec
+from nearline.dicom.codecs.uncompressed import native_codec
 from nearline.errors import DecodingFailed, InvalidOption, UnsupportedTransferSyntax
 from nearline.traffic import count
 

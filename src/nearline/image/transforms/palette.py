@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearline.errors import InvalidLookupTable
-from nearline.image.lookup_table import MOST_ENTRIES, LookupTable, entries
+from nearline.image.transforms.lookup_table import MOST_ENTRIES, LookupTable, entries
 
 if TYPE_CHECKING:
     from pydicom import Dataset

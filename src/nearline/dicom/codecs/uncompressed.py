@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearline.dicom.colour import expand_422, is_full_ybr, ybr_full_to_rgb
-from nearline.dicom.frame_codec import FrameCodec
-from nearline.dicom.frame_format import EXPLICIT_BIG_ENDIAN, FrameFormat
+from nearline.dicom.codecs.colour import expand_422, is_full_ybr, ybr_full_to_rgb
+from nearline.dicom.codecs.frame_codec import FrameCodec
+from nearline.dicom.codecs.frame_format import EXPLICIT_BIG_ENDIAN, FrameFormat
 from nearline.errors import DecodingFailed
 
 __all__ = ["native_codec"]

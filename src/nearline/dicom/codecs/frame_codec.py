@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nearline.dicom.frame_format import FrameFormat
+from nearline.dicom.codecs.frame_format import FrameFormat
 from nearline.errors import DecodingFailed
 
 __all__ = ["FrameCodec", "extend_sign", "fit"]

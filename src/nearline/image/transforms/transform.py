@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nearline.dicom.frame_format import FrameFormat
-from nearline.dicom.icc import IccTransform
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.dicom.codecs.icc import IccTransform
 from nearline.errors import InvalidTransform, TransformMissing
-from nearline.image.icc_profile import find_icc_profile
-from nearline.image.lookup_table import LookupTable
-from nearline.image.modality import ModalityTransform, find_modality_transform
-from nearline.image.palette import palette_of
-from nearline.image.real_world import RealWorldMap, find_real_world_map
-from nearline.image.rescale import Rescale
-from nearline.image.transform_levels import TransformLevels
-from nearline.image.transform_options import Color, TransformKeywords, TransformOptions, color_of
-from nearline.image.voi import VoiTransform, Window, find_voi_transform
+from nearline.image.transforms.icc_profile import find_icc_profile
+from nearline.image.transforms.levels import TransformLevels
+from nearline.image.transforms.lookup_table import LookupTable
+from nearline.image.transforms.modality import ModalityTransform, find_modality_transform
+from nearline.image.transforms.options import Color, TransformKeywords, TransformOptions, color_of
+from nearline.image.transforms.palette import palette_of
+from nearline.image.transforms.real_world import RealWorldMap, find_real_world_map
+from nearline.image.transforms.rescale import Rescale
+from nearline.image.transforms.voi import VoiTransform, Window, find_voi_transform
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nearline.image.lookup_table import LookupTable, table_of
+from nearline.image.transforms.lookup_table import LookupTable, table_of
 
 if TYPE_CHECKING:
-    from nearline.image.transform_levels import TransformLevels
+    from nearline.image.transforms.levels import TransformLevels
 
 __all__ = ["ModalityTransform", "find_modality_transform"]
 

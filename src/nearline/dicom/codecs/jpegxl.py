@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nearline.dicom.colour import is_full_ybr, ybr_full_to_rgb
-from nearline.dicom.frame_codec import FrameCodec, fit
-from nearline.dicom.frame_format import FrameFormat
+from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
+from nearline.dicom.codecs.frame_codec import FrameCodec, fit
+from nearline.dicom.codecs.frame_format import FrameFormat
 
 __all__ = ["JPEG_XL_LOSSLESS", "jpegxl_codec"]
 

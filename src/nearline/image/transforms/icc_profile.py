@@ -9,7 +9,7 @@ from nearline.errors import InvalidDicom
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from nearline.image.transform_levels import TransformLevels
+    from nearline.image.transforms.levels import TransformLevels
 
 __all__ = ["find_icc_profile"]
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nearline.dicom.colour import is_full_ybr, ybr_full_to_rgb
-from nearline.dicom.frame_codec import FrameCodec
-from nearline.dicom.frame_format import FrameFormat
+from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
+from nearline.dicom.codecs.frame_codec import FrameCodec
+from nearline.dicom.codecs.frame_format import FrameFormat
 from nearline.errors import DecodingFailed, UnsupportedTransferSyntax
 
 __all__ = ["rle_codec"]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearline.dicom.byte_reader import Buffer
-from nearline.dicom.colour import is_full_ybr, ybr_full_to_rgb
-from nearline.dicom.frame_codec import FrameCodec, fit
-from nearline.dicom.frame_format import FrameFormat
-from nearline.dicom.jpeg_markers import (
+from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
+from nearline.dicom.codecs.frame_codec import FrameCodec, fit
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.dicom.codecs.jpeg_markers import (
     JpegHeader,
     conformed_colour,
     has_end,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearline.errors import InvalidDicom, TransformMissing
-from nearline.image.lookup_table import LookupTable
+from nearline.image.transforms.lookup_table import LookupTable
 
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.sr.coding import Code
 
-    from nearline.image.transform_levels import TransformLevels
+    from nearline.image.transforms.levels import TransformLevels
 
 __all__ = ["RealWorldMap", "find_real_world_map"]
 

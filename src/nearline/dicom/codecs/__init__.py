@@ -1,0 +1,1 @@
+"""Decoders of frames by transfer syntax, and colour correction."""

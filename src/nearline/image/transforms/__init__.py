@@ -1,0 +1,1 @@
+"""From stored values to what is shown: highdicom's pixel transforms, one file each."""
