@@ -36,7 +36,7 @@ def pack(
     text += b" " * (-(len(text) + _PREAMBLE.size) % 8)
     parts: list[Any] = [_PREAMBLE.pack(_MAGIC, kind.encode(), version, len(text)), text]
     for one in little.values():
-        parts += [one.tobytes(), bytes(-one.nbytes % 8)]
+        parts += [one, bytes(-one.nbytes % 8)]
     return b"".join(parts)
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["read_columns", "read_item_dataset", "with_shared"]
 
 _FEW = 12
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
+_COMPARED = 1 << 16
 
 
 def read_columns(
@@ -128,17 +129,35 @@ class _Reading:
         structural = np.zeros(size, np.uint8)
         for first, last in layout.structure:
             structural[first:last] = 0xFF
-        windows = sliding_window_view(self._bytes, size)
-        others = []
-        for part in _parts(rows, max(1, _BLOCK // size)):
-            block = windows[self._starts[part]]
-            same = ~((block ^ template) & structural).any(axis=1)
-            if not same.all():
-                others.append(part[~same])
-                part, block = part[same], block[same]
+        same = np.empty(len(rows), bool)
+        done = 0
+        for part in _parts(rows, max(1, _COMPARED // size)):
+            differing = (self._block(part, size) ^ template) & structural
+            same[done : done + len(part)] = ~differing.any(axis=1)
+            done += len(part)
+        mine = rows[same]
+        together = len(mine) if self._spacing(mine) else max(1, _BLOCK // size)
+        for part in _parts(mine, together):
+            block = self._block(part, size)
             for leaf in layout.leaves:
                 self._builder.add(part, leaf, block[:, leaf.start : leaf.stop])
-        return np.concatenate(others) if others else rows[:0]
+        return rows[~same]
+
+    def _spacing(self, rows: Rows) -> int | None:
+        """Return how far apart items begin where all are equally far; else None."""
+        if len(rows) < 2:
+            return None
+        apart = np.diff(self._starts[rows])
+        return int(apart[0]) if apart[0] > 0 and (apart == apart[0]).all() else None
+
+    def _block(self, rows: Rows, size: int) -> NDArray[np.uint8]:
+        """Return items of one size as a matrix: no copy where they are evenly spaced."""
+        windows = sliding_window_view(self._bytes, size)
+        spacing = self._spacing(rows)
+        if spacing is None:
+            return windows[self._starts[rows]]
+        start = int(self._starts[rows[0]])
+        return windows[start : start + (len(rows) - 1) * spacing + 1 : spacing]
 
 
 def _parts(rows: Rows, length: int) -> list[Rows]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 
 from nearline.dicom.byte_reader import Buffer
 from nearline.dicom.column_table import GROUPS
@@ -38,7 +39,7 @@ class ItemChain:
 
     Attributes
     ----------
-    starts, stops : list of int
+    starts, stops : array of int
         Of each item's content, offsets in the buffer; a delimiter counts as content.
     end : int
         Where the next item is due; in the end, that of the items.
@@ -50,8 +51,8 @@ class ItemChain:
         self._encoding = encoding
         self._undefined = undefined
         self._patterns: list[re.Pattern[bytes]] = []
-        self.starts: list[int] = []
-        self.stops: list[int] = []
+        self.starts = array("q")
+        self.stops = array("q")
         self.end = 0
         self.needed = 0
 
