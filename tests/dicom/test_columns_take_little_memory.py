@@ -32,4 +32,4 @@ def test_reading_columns_takes_less_than_another_copy_of_the_groups(tmp_path: Pa
     finally:
         tracemalloc.stop()
     assert columns.number_of_frames == 4000
-    assert peak - held < len(raw) * 3 // 4
+    assert peak - held < len(raw)
