@@ -7,6 +7,8 @@ to ``demo/region.png``. What was asked of the servers is counted there, not by t
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -109,7 +111,9 @@ def main() -> None:
     """Run the demonstration."""
     OUTPUT.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nearline-demo-")))
+        folder = Path(tempfile.mkdtemp(prefix="nearline-demo-"))
+        # At the very end: the cache in it is written to until the process is over.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         print("Making a slide of 16,384 x 16,384 pixels ...", flush=True)
         size = {"rows": 16_384, "columns": 16_384}
         slide = write_slide(folder / "slide.dcm", **size, icc_size=150_000)
