@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from cache.contents import content, disk, open_version, url
 from cache.safeguards import turn_off
 from nearline.cache import maintenance
+from nearline.cache.disk import DiskStore
+from nearline.ranges import ByteRange
 
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -118,6 +121,40 @@ def test_pack_of_a_finished_writer_is_taken_over(tmp_path: Path) -> None:
     for _ in range(3):
         take_turns(tmp_path)
     assert maintenance.info(tmp_path).packs == 2
+
+
+@pytest.mark.parametrize("leaves_it", [False, True])
+@pytest.mark.filterwarnings("error::nearline.cache.folder.CacheWarning")
+def test_new_pack_may_be_taken_over_before_its_maker_has_locked_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves_it: bool
+) -> None:
+    maker, other = disk(tmp_path), disk(tmp_path)
+    lock = fcntl.flock
+
+    def write(store: DiskStore, number: int) -> None:
+        store.put(open_version(store, url(number)), 0, content(url(number), 0, 50_000))
+        store.flush()
+
+    def late_lock(fd: int, how: int) -> None:
+        if how & fcntl.LOCK_NB:
+            monkeypatch.undo()
+            write(other, 1)
+            assert len(other.packs.sizes()) == 1
+            if leaves_it:
+                other.close()
+        lock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", late_lock)
+    write(maker, 0)
+    assert fcntl.flock is lock
+    maker.close()
+    other.close()
+    after = disk(tmp_path)
+    for number in range(2):
+        version = open_version(after, url(number))
+        assert after.get(version, ByteRange(0, 50_000)) == content(url(number), 0, 50_000)
+    after.close()
+    assert maintenance.verify(tmp_path).sound
 
 
 def test_that_suite_fails_when_packs_are_taken_from_living_writers(

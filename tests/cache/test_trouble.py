@@ -345,6 +345,7 @@ def test_folder_that_becomes_read_only_is_survived(monkeypatch: pytest.MonkeyPat
         (OSError(errno.ENOENT, ""), True, Trouble.MOVED),
         (OSError(errno.EROFS, ""), True, Trouble.HOPELESS),
         (OSError(errno.EMFILE, ""), True, Trouble.BUSY),
+        (BlockingIOError(errno.EAGAIN, ""), True, Trouble.BUSY),
         (sqlite3.DatabaseError("malformed"), True, Trouble.DAMAGED),
         (sqlite3.OperationalError("no such table"), True, Trouble.DAMAGED),
     ],

@@ -118,11 +118,28 @@ class Packs:
                 self._fd, self._pack, self._end = fd, pack, end
                 return
             os.close(fd)
-        pack = self.new_id()
+        while not self._begin(self.new_id()):
+            continue  # each time another process got that pack, or removed it, so this ends
+
+    def _begin(self, pack: int) -> bool:
+        """Make a pack and write it from now on; False if somebody else had it sooner."""
+        # Recorded first (else an evictor would think it litter), so that another
+        # process may find it, write it and even leave it before it is locked here.
         self._ledger.record_pack(pack)
         fd = os.open(self.folder / pack_name(pack), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._fd, self._pack, self._end = fd, pack, 0
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            info = os.fstat(fd)
+            if info.st_nlink and not info.st_size:
+                self._fd, self._pack, self._end = fd, pack, 0
+                return True
+        except BlockingIOError:
+            pass
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return False
 
     @staticmethod
     def new_id() -> int:

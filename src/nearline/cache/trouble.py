@@ -31,6 +31,7 @@ _BY_ERRNO = {
     errno.EDQUOT: Trouble.FULL,
     errno.EFBIG: Trouble.FULL,
     errno.ENOENT: Trouble.MOVED,
+    errno.EAGAIN: Trouble.BUSY,
     errno.EMFILE: Trouble.BUSY,
     errno.ENFILE: Trouble.BUSY,
     errno.ENOMEM: Trouble.BUSY,
