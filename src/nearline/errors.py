@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nearline.provenance import Validator
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "AmbiguousFrames",
     "CacheDamaged",
     "DecodingFailed",
+    "IncompleteCollection",
     "InvalidDicom",
     "InvalidLookupTable",
     "InvalidOption",
@@ -181,3 +184,19 @@ class UnreadableMeasurements(NearlineError, ValueError):
 
     The message names the file and, where there is one, the line.
     """
+
+
+class IncompleteCollection(NearlineError, RuntimeError):
+    """Sessions of a project could not be read, and `on_error="raise"` was asked for.
+
+    Parameters
+    ----------
+    message : str
+        A sentence that names the server, the project and the sessions.
+    failed : mapping of str to str
+        A sentence for each experiment id.
+    """
+
+    def __init__(self, message: str = "", *, failed: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.failed = dict(failed or {})

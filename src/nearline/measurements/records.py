@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from .held import HeldSession
 
@@ -90,6 +91,9 @@ class Result:
         A sentence if it is not ok; what should be known if it is.
     version : str
         Of the program that wrote the files.
+    facts : dict
+        Of the files together: ``versions`` and ``etivs`` (mm^3) that they state, ``sides`` and
+        ``analyses`` of the rows.
     files : tuple of (str, str, str)
         URI, SHA-256 and MD5 of each file that was read.
     read : float
@@ -103,5 +107,6 @@ class Result:
     why: str
     note: str
     version: str
+    facts: dict[str, Any]
     files: tuple[tuple[str, str, str], ...]
     read: float

@@ -35,7 +35,8 @@ CREATE INDEX files_blob ON files (sha256);
 CREATE TABLE results (
     scope INTEGER NOT NULL, measurement TEXT NOT NULL, experiment TEXT NOT NULL,
     parser TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, why TEXT NOT NULL,
-    note TEXT NOT NULL, version TEXT NOT NULL, files TEXT NOT NULL, read REAL NOT NULL,
+    note TEXT NOT NULL, version TEXT NOT NULL, facts TEXT NOT NULL,
+    files TEXT NOT NULL, read REAL NOT NULL,
     PRIMARY KEY (scope, measurement, experiment)) WITHOUT ROWID;
 CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, data BLOB NOT NULL);
 """

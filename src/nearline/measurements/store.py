@@ -299,26 +299,27 @@ class MeasurementStore:
         """Return results of one measurement that this version of its parser gave."""
         with self.reading() as db:
             rows = db.execute(
-                "SELECT experiment, parser, key, status, why, note, version, files, read "
+                "SELECT experiment, parser, key, status, why, note, version, facts, files, read "
                 "FROM results WHERE scope=? AND measurement=? AND parser=?",
                 (scope, measurement, parser),
             ).fetchall()
         return {
             one: Result(
-                one, made_by, key, status, why, note, version,
+                one, made_by, key, status, why, note, version, json.loads(facts),
                 tuple((uri, sha, md5) for uri, sha, md5 in json.loads(files)), read,
             )
-            for one, made_by, key, status, why, note, version, files, read in rows
+            for one, made_by, key, status, why, note, version, facts, files, read in rows
         }  # fmt: skip
 
     def put_results(self, scope: int, measurement: str, results: Iterable[Result]) -> None:
         """Keep results of one measurement."""
         with self.writing() as db:
             db.executemany(
-                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (scope, measurement, one.experiment, one.parser, one.key, one.status, one.why,
-                     one.note, one.version, json.dumps(one.files), one.read)
+                     one.note, one.version, json.dumps(one.facts), json.dumps(one.files),
+                     one.read)
                     for one in results
                 ],
             )  # fmt: skip
