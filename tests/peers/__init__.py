@@ -1,0 +1,1 @@
+"""Programs that users come from, unmodified, in environments of their own beside the checkout."""
