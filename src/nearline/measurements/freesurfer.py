@@ -137,6 +137,7 @@ def _segmentation(files: Mapping[str, bytes], *, where: str, hires: bool) -> Row
     for path, data in files.items():
         stats = StatsFile.parse(data, where=f"{where}, {path}")
         kept, notes = _usable_measures(stats, hires=hires)
+        before = len(rows)
         for measure in kept:
             rows.add(
                 measurement=_KINDS.get(measure.unit, measure.unit),
@@ -144,8 +145,9 @@ def _segmentation(files: Mapping[str, bytes], *, where: str, hires: bool) -> Row
                 value=measure.value,
                 unit=measure.unit,
             )
+        measures = len(rows) - before
         _add_table(rows, stats, side=None, atlas=None)
-        _finish(rows, path, stats, notes, hemisphere=stats.hemisphere)
+        _finish(rows, path, stats, notes, measures=measures, hemisphere=stats.hemisphere)
     return rows.build()
 
 
@@ -159,6 +161,7 @@ def _parcellation(files: Mapping[str, bytes], *, where: str, hires: bool) -> Row
         if (other := seen.setdefault((side, atlas), path)) != path:
             refuse(stats.where, f"{other} is also of the {side} hemisphere ({atlas})")
         kept, notes = _usable_measures(stats, hires=hires)
+        before = len(rows)
         for measure in kept:
             # Of the measures of the structure Cortex, only CortexVol is of the whole brain.
             own = measure.structure == "Cortex" and measure.name != "CortexVol"
@@ -179,8 +182,9 @@ def _parcellation(files: Mapping[str, bytes], *, where: str, hires: bool) -> Row
                 value=measure.value,
                 unit=measure.unit,
             )
+        measures = len(rows) - before
         _add_table(rows, stats, side=side, atlas=atlas)
-        _finish(rows, path, stats, notes, hemisphere=side)
+        _finish(rows, path, stats, notes, measures=measures, hemisphere=side)
     return rows.build()
 
 
@@ -198,7 +202,13 @@ def _add_table(rows: RowsBuilder, stats: StatsFile, *, side: str | None, atlas: 
 
 
 def _finish(
-    rows: RowsBuilder, path: str, stats: StatsFile, notes: list[str], *, hemisphere: str | None
+    rows: RowsBuilder,
+    path: str,
+    stats: StatsFile,
+    notes: list[str],
+    *,
+    measures: int,
+    hemisphere: str | None,
 ) -> None:
     rows.finish_file(
         path,
@@ -207,6 +217,7 @@ def _finish(
         subject=stats.subject,
         hemisphere=hemisphere,
         etiv=stats.etiv,
+        measures=measures,
         irregular=tuple(measure.name for measure in stats.measures if not measure.regular),
         notes=tuple(notes),
     )

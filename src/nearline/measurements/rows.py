@@ -38,6 +38,8 @@ class ParsedFile:
         ``left``, ``right`` or None.
     etiv : float or None
         Estimated total intracranial volume in mm^3 (``eTIV``; ``ICV`` of FreeSurfer 5.1).
+    measures : int
+        How many of its rows, the first ones, are global measures and not of its table.
     irregular : tuple of str
         Global measures whose line lacks a comma: pyxnat does not find these.
     notes : tuple of str
@@ -52,6 +54,7 @@ class ParsedFile:
     subject: str = ""
     hemisphere: str | None = None
     etiv: float | None = None
+    measures: int = 0
     irregular: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

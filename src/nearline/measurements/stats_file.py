@@ -28,6 +28,9 @@ _SIDES = {"lh": "left", "rh": "right", "left": "left", "right": "right"}
 _REVISION = re.compile(r"\$?Id: *(\S+),v +(\S+) ")
 _VERSION = re.compile(r"\d+\.\d+")
 
+_WITH_TABLE = frozenset({"mri_segstats", "mris_anatomical_stats"})
+"""Programs that write a table into every file."""
+
 RELEASES = {
     ("mri_segstats.c", "1.75.2.2"): "5.1",
     ("mri_segstats.c", "1.121"): "6.0",
@@ -233,7 +236,8 @@ class _Reading:
                 self.headers.setdefault(key, rest)
 
     def _measure(self, text: str, line: int) -> None:
-        fields = text.rsplit(",", 2)
+        # From the right: a description may hold commas. The space keeps 1,5 one wrong number.
+        fields = text.rsplit(", ", 2)
         if len(fields) < 3:
             refuse(self.where, f"a Measure line has no value and unit: {text[:80]!r}", line)
         title, value, unit = (part.strip() for part in fields)
@@ -294,6 +298,7 @@ class _Reading:
     def _table(self, last: int) -> tuple[tuple[str, ...], tuple[Column, ...]]:
         names = self.names
         if names is None:
+            self._must_have_no_table(last)
             return (), ()
         self._announced("NTableCols", len(names), "columns")
         self._announced("NRows", len(self.cells), "rows")
@@ -305,6 +310,12 @@ class _Reading:
             if (first := regions.setdefault(words[at], line)) != line:
                 refuse(self.where, f"{words[at][:80]} is also in line {first}", line)
         return tuple(regions), tuple(self._columns(names, at))
+
+    def _must_have_no_table(self, last: int) -> None:
+        program = self.headers.get("generating_program", "")
+        announced = self.column_names or {"NRows", "NTableCols"} & self.headers.keys()
+        if announced or program in _WITH_TABLE:
+            refuse(self.where, "the file is cut: it ends before its table", last)
 
     def _columns(self, names: list[str], at: int) -> Iterator[Column]:
         for index, name in enumerate(names):
