@@ -157,12 +157,18 @@ def _entries(table: bytes | memoryview, code: str, count: int) -> NDArray[np.uin
 def _check_inside(starts: NDArray[np.uint64], first_item: int, size: int) -> None:
     if (starts < np.uint64(first_item)).any() or (starts > np.uint64(max(0, size - 8))).any():
         raise Unusable("it places a frame behind the end of the object")
-    if len(np.unique(starts)) < len(starts):
+    if not _ascending(starts) and len(np.unique(starts)) < len(starts):
         raise Unusable("it places two frames at one byte")
+
+
+def _ascending(starts: NDArray[np.uint64]) -> bool:
+    return bool((starts[1:] > starts[:-1]).all())
 
 
 def _next_starts(starts: NDArray[np.uint64], end: int) -> NDArray[np.uint64]:
     """Return, for each start, the next larger one, or `end`."""
+    if _ascending(starts):
+        return np.append(starts[1:], np.uint64(end))
     ordered = np.append(np.unique(starts), np.uint64(end))
     return ordered[np.searchsorted(ordered[:-1], starts, side="right")]
 
