@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 
 from nearline.measurements.text_file import lines_of, number, refuse
@@ -102,8 +103,17 @@ class CsvTable:
         """
         return self.cells[row][self.names.index(name)] if name in self.names else ""
 
-    def number(self, row: int, name: str) -> float:
+    def number(self, row: int, name: str, *, may_lack: bool = False) -> float:
         """Return one cell as a number.
+
+        Parameters
+        ----------
+        row : int
+            From 0, the header not counted.
+        name : str
+            Of the column.
+        may_lack : bool, optional
+            Whether an empty cell, or ``nan`` as Python prints it, is a missing value: NaN.
 
         Raises
         ------
@@ -111,4 +121,6 @@ class CsvTable:
             It is none.
         """
         text = self.cells[row][self.names.index(name)].strip()
+        if may_lack and text in {"", "nan"}:
+            return math.nan
         return number(text, where=self.where, line=self.lines[row], what=f"{name[:80]}")

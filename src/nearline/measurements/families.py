@@ -1,270 +1,31 @@
 """The families of measurements that can be collected, under the names that users of bx know.
 
-A family is a pipeline whose results lie in a resource of a known label. Adding one is a parser
-and a row here.
+A family is a pipeline whose results lie in a resource of a known label. Adding one is a parser,
+and a row in `freesurfer_families` or `other_families`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
 from types import MappingProxyType
-from typing import Protocol
 
 from nearline.errors import InvalidOption
-from nearline.measurements.choose import Choice, Pattern, choose_files
-from nearline.measurements.rows import COLUMNS, Rows
+from nearline.measurements.choose import Choice, choose_files
+from nearline.measurements.family import Family, Measurement
+from nearline.measurements.freesurfer_families import FREESURFER
+from nearline.measurements.other_families import OTHERS
 
-__all__ = ["FAMILIES", "Family", "Measurement", "Parser", "choose", "family_of", "find"]
+__all__ = ["FAMILIES", "Family", "Measurement", "choose", "family_of", "find"]
 
-
-class Parser(Protocol):
-    """Reads the files of one measurement of one session."""
-
-    def __call__(self, files: Mapping[str, bytes], *, where: str) -> Rows:
-        """Return the rows of `files` (path inside the resource to bytes)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One table that a family offers.
-
-    Parameters
-    ----------
-    name : str
-        As users and bx call it, such as ``aseg``.
-    title : str
-        What it is, for people.
-    patterns : tuple of Pattern
-        Files that it reads.
-    parser : str
-        ``module:function`` in this package, imported on use.
-    parser_version : int
-        Raised whenever the same bytes give other rows.
-    extra : tuple of str
-        Columns beside `COLUMNS`.
-    """
-
-    name: str
-    title: str
-    patterns: tuple[Pattern, ...]
-    parser: str
-    parser_version: int = 1
-    extra: tuple[str, ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of its rows, in order."""
-        return COLUMNS + self.extra
-
-    def parse(self, files: Mapping[str, bytes], *, where: str) -> Rows:
-        """Read its files.
-
-        Parameters
-        ----------
-        files : mapping of str to bytes
-            Path inside the resource to the whole file, in the order of `choose`.
-        where : str
-            Names server, project and session in errors.
-
-        Returns
-        -------
-        Rows
-            All that the files hold.
-
-        Raises
-        ------
-        UnreadableMeasurements
-            A file is empty, cut, of another kind or contradicts itself.
-        """
-        module, _, function = self.parser.partition(":")
-        parse: Parser = getattr(import_module(f"nearline.measurements.{module}"), function)
-        return parse(files, where=where)
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A pipeline and its measurements.
-
-    Parameters
-    ----------
-    name : str
-        As bx calls it, such as ``freesurfer6``.
-    title : str
-        What it is, for people.
-    labels : tuple of str
-        Labels of its resources; the first is the one meant unless another is named.
-    measurements : mapping of str to Measurement
-        By name.
-    """
-
-    name: str
-    title: str
-    labels: tuple[str, ...]
-    measurements: Mapping[str, Measurement]
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.name: family for family in (*FREESURFER, *OTHERS)}
+)
+"""All families by name."""
 
 
 def choose(paths: Iterable[str], measurement: Measurement) -> Choice:
     """Choose the files that a measurement reads; see `choose_files`."""
     return choose_files(paths, measurement.patterns)
-
-
-def _hemispheres(name: str) -> tuple[Pattern, ...]:
-    escaped = name.replace(".", r"\.")
-    return (Pattern(rf"(?P<hemi>[lr]h)\.{escaped}\.stats", f"{{hemi}}.{name}.stats"),)
-
-
-def _parcellation(name: str, title: str, *, file: str = "", hires: bool = False) -> Measurement:
-    parser = "freesurfer:parse_parcellation" + ("_hires" if hires else "")
-    patterns = _hemispheres(file or name)
-    return Measurement(name, title, patterns, parser)
-
-
-def _segmentation(name: str, title: str, *, hires: bool = False) -> Measurement:
-    parser = "freesurfer:parse_segmentation" + ("_hires" if hires else "")
-    patterns = (Pattern(rf"{name}\.stats", f"{name}.stats"),)
-    return Measurement(name, title, patterns, parser)
-
-
-_T1 = r"(?:-(?P<mode>T1))?(?P<long>\.long)?(?:\.(?P<analysis>v\d+))?\.txt"
-_OTHER_MODE = r"-(?P<mode>(?!T1(?:\.|$))[^/]+?)(?P<long>\.long)?\.(?P<analysis>v\d+)\.txt"
-
-
-def _subfields(name: str, title: str, *, t2: bool = False) -> Measurement:
-    ending = _OTHER_MODE if t2 else _T1
-    pattern = Pattern(rf"(?P<hemi>[lr]h)\.{name}{ending}", f"{{hemi}}.{name}*.txt")
-    shown = f"{name}-T1-T2" if t2 else name
-    return Measurement(shown, title, (pattern,), "subfields:parse_subfields")
-
-
-def _recon_all(*, hires: bool = False) -> tuple[Measurement, ...]:
-    return (
-        _segmentation("aseg", "volumes of subcortical structures", hires=hires),
-        _parcellation("aparc", "cortex, Desikan-Killiany atlas", hires=hires),
-        _parcellation("aparc.a2009s", "cortex, Destrieux atlas", hires=hires),
-        Measurement(
-            "aparc.DKTatlas",
-            "cortex, DKT atlas",
-            (
-                Pattern(
-                    r"(?P<hemi>[lr]h)\.aparc\.(?P<analysis>DKTatlas(?:40)?)\.stats",
-                    "{hemi}.aparc.DKTatlas.stats",
-                ),
-            ),
-            "freesurfer:parse_parcellation" + ("_hires" if hires else ""),
-        ),
-        _parcellation("aparc.pial", "cortex on the pial surface", hires=hires),
-        _parcellation("BA_exvivo", "Brodmann areas, ex-vivo labels", hires=hires),
-        _parcellation("BA_exvivo.thresh", "Brodmann areas, thresholded", hires=hires),
-        _parcellation("w-g.pct", "contrast of white and gray matter", hires=hires),
-        _segmentation("wmparc", "volumes of white matter regions", hires=hires),
-        _segmentation("brainvol", "global volumes", hires=hires),
-        _subfields("hippoSfVolumes", "hippocampal subfields, from T1"),
-        _subfields("hippoSfVolumes", "hippocampal subfields, from T2 or another image", t2=True),
-    )
-
-
-_AMYGDALA = (
-    _subfields("amygNucVolumes", "nuclei of the amygdala, from T1"),
-    _subfields("amygNucVolumes", "nuclei of the amygdala, from T2 or another image", t2=True),
-)
-
-_NUCLEI = (
-    Measurement(
-        "brainstem",
-        "parts of the brainstem",
-        (
-            Pattern(
-                r"brainstemSs(?:Volumes(?P<long>\.long)?(?:\.(?P<analysis>v\d+))?"
-                r"|Labels(?P<suffix>[^/]*)\.volumes)\.txt",
-                "brainstemSsVolumes.v*.txt",
-            ),
-        ),
-        "subfields:parse_brainstem",
-    ),
-    Measurement(
-        "thalamus",
-        "nuclei of the thalamus",
-        (
-            Pattern(
-                r"ThalamicNuclei(?P<long>\.long)?(?:\.(?P<analysis>v\d+))?(?:\.(?P<input>[^./]+))?"
-                r"\.volumes\.txt",
-                "ThalamicNuclei.v*.T1.volumes.txt",
-            ),
-        ),
-        "subfields:parse_thalamus",
-    ),
-    Measurement(
-        "hypothalamus",
-        "subunits of the hypothalamus",
-        (
-            Pattern(
-                r"hypothalamic_subunits_volumes(?:\.(?P<analysis>v\d+))?\.csv",
-                "hypothalamic_subunits_volumes.v1.csv",
-            ),
-        ),
-        "subfields:parse_hypothalamus",
-    ),
-)
-
-
-def _ashs(name: str, mode: str) -> Measurement:
-    volumes = Pattern(
-        rf"[^/]*_(?P<hemi>left|right)_{mode}_volumes\.txt", f"*_{{side}}_{mode}_volumes.txt"
-    )
-    icv = Pattern(r"[^/]*icv\.txt", "*icv.txt")
-    return Measurement(
-        name,
-        f"hippocampal subfields ({mode}), intracranial volume",
-        (volumes, icv),
-        "ashs:parse_ashs",
-    )
-
-
-def _family(
-    name: str, title: str, labels: Iterable[str], measurements: Iterable[Measurement]
-) -> Family:
-    table = MappingProxyType({one.name: one for one in measurements})
-    return Family(name, title, tuple(labels), table)
-
-
-_ALL = (
-    _family("freesurfer6", "FreeSurfer 6 recon-all", ["FREESURFER6"], _recon_all()),
-    _family(
-        "freesurfer6_hires",
-        "FreeSurfer 6 recon-all -hires",
-        ["FREESURFER6_HIRES"],
-        _recon_all(hires=True),
-    ),
-    # Before freesurfer7: where no resource is named, bx takes these from FREESURFER7_EXTRAS.
-    _family(
-        "freesurfer7_extras",
-        "FreeSurfer 7 segmentations inside structures",
-        ["FREESURFER7_EXTRAS"],
-        _NUCLEI,
-    ),
-    _family(
-        "freesurfer7",
-        "FreeSurfer 7 recon-all",
-        ["FREESURFER7"],
-        (*_recon_all(), *_AMYGDALA, *_NUCLEI),
-    ),
-    _family(
-        "ashs",
-        "ASHS hippocampal subfields",
-        ["ASHS"],
-        (
-            _ashs("volumes", "corr_nogray"),
-            _ashs("volumes.corr_usegray", "corr_usegray"),
-            _ashs("volumes.heur", "heur"),
-        ),
-    ),
-)
-
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})
-"""All families by name."""
 
 
 def family_of(label: str) -> Family | None:
