@@ -84,7 +84,8 @@ class Packs:
 
     def append(self, data: Buffer) -> tuple[int, int]:
         """Write bytes and return the pack's id and their position; raises OSError."""
-        view = memoryview(data).cast("B")
+        # Nothing also gets a byte, because a piece is known by its place.
+        view = memoryview(data or b"\0").cast("B")
         with self.write_lock:
             if self._fd >= 0 and (
                 self._end + len(view) > max(self._roll, len(view))
