@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .extras import pyarrow, pyarrow_parquet
 
@@ -88,19 +88,30 @@ class Table:
         version, level and time of the check under which it was written.
     stamp : str
         Equal for equal content.
+    written : bool
+        Whether this run wrote it; else it is what the last one left.
+    since : float or None
+        Seconds since the epoch when the table was written that this run found.
     """
 
     path: Path | None
     parts: tuple[Part, ...]
     facts: dict[str, Any]
     stamp: str
+    written: bool = False
+    since: float | None = None
+    _file: BinaryIO | None = None
     _made: pa.Table | None = None
 
     def read(self) -> pa.Table:
-        """Return all rows; text columns are dictionary-encoded, numbers float64."""
+        """Return all rows; text columns are dictionary-encoded, numbers float64.
+
+        The file is open since the table was: another run may have put a newer one in its place.
+        """
         if self._made is not None:
             return self._made
-        table = pyarrow_parquet().read_table(self.path, memory_map=True)
+        with pyarrow().PythonFile(self._file, mode="r") as file:
+            table = pyarrow_parquet().read_table(file)
         return table.replace_schema_metadata(None).unify_dictionaries()
 
 
@@ -116,13 +127,15 @@ def open_table(path: Path | None) -> Table | None:
         return None
     arrow = pyarrow()
     try:
-        metadata = pyarrow_parquet().read_schema(path).metadata or {}
+        file = path.open("rb")
+        since = os.fstat(file.fileno()).st_mtime
+        metadata = pyarrow_parquet().read_schema(file).metadata or {}
         told = json.loads(metadata[METADATA])
         parts = tuple(
             Part(**(one | {"files": tuple(tuple(file) for file in one["files"])}))
             for one in told["sessions"]
         )
-        return Table(path, parts, told["facts"], told["stamp"])
+        return Table(path, parts, told["facts"], told["stamp"], False, since, file)
     except (OSError, ValueError, KeyError, TypeError, arrow.ArrowException):
         # Damaged, or of another release: it is made again.
         return None
@@ -134,6 +147,8 @@ def write_table(
     names: Mapping[str, str],
     facts: dict[str, Any],
     columns: Callable[[Part], Columns],
+    *,
+    before: Table | None,
 ) -> Table:
     """Bring a table up to date.
 
@@ -150,6 +165,8 @@ def write_table(
         Provenance for the file's metadata.
     columns : callable
         Gives the columns of a session whose rows the old table lacks.
+    before : Table or None
+        The old one.
 
     Returns
     -------
@@ -157,7 +174,6 @@ def write_table(
         The old one if nothing changed.
     """
     stamp = stamp_of(parts, tuple(names))
-    before = open_table(path)
     if before is not None and before.stamp == stamp:
         return before
     arrow = pyarrow()
@@ -176,13 +192,15 @@ def write_table(
             pieces.append((part, piece))
             counted.append(Part(**(_fields(part) | {"rows": piece.num_rows})))
         groups.append(_group(pieces, schema))
-    made = Table(path, tuple(counted), facts, stamp)
     if path is None:
-        return Table(None, made.parts, facts, stamp, arrow.concat_tables(groups or [
-            schema.empty_table()]).unify_dictionaries())  # fmt: skip
+        whole = arrow.concat_tables(groups) if groups else schema.empty_table()
+        whole = whole.unify_dictionaries()
+        return Table(None, tuple(counted), facts, stamp, True, None, None, whole)
     told = {"facts": facts, "stamp": stamp, "sessions": [asdict(part) for part in counted]}
-    _write(path, groups, schema.with_metadata({METADATA: json.dumps(told).encode()}))
-    return made
+    schema = schema.with_metadata({METADATA: json.dumps(told).encode()})
+    since = None if before is None else before.since
+    file = _write(path, groups, schema)
+    return Table(path, tuple(counted), facts, stamp, True, since, file)
 
 
 def _fields(part: Part) -> dict[str, Any]:
@@ -252,7 +270,8 @@ def _group(pieces: Sequence[tuple[Part, Any]], schema: Any) -> Any:
     return arrow.table(header + body.columns, names=list(HEADER) + body.column_names).cast(schema)
 
 
-def _write(path: Path, groups: Sequence[Any], schema: Any) -> None:
+def _write(path: Path, groups: Sequence[Any], schema: Any) -> BinaryIO:
+    """Write beside, rename, and return the file opened for reading."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.urandom(6).hex()}.partial")
     try:
@@ -262,7 +281,9 @@ def _write(path: Path, groups: Sequence[Any], schema: Any) -> None:
                     writer.write_table(group.replace_schema_metadata(schema.metadata))
             file.flush()
             os.fsync(file.fileno())
+        opened = partial.open("rb")
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    return opened

@@ -72,13 +72,23 @@ class MeasurementStore:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Have the connection in a transaction: all of it is kept, or nothing."""
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._roll_back()
+                raise CacheDamaged(
+                    f"The catalogue of the measurements in {self.folder} cannot be written "
+                    f"({error}). If the disk is full, make room or set NEARLINE_CACHE_DIR."
+                ) from None
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     # --- servers and scopes ----------------------------------------------------------
 
@@ -135,6 +145,15 @@ class MeasurementStore:
             for one, label, subject, project, date, shared, modified, stamp, has, note, level,
             checked in rows
         }  # fmt: skip
+
+    def held_of_project(self, server: str, login: str, project: str) -> list[SessionRecord]:
+        """Return the sessions that were committed of a project, whatever the resource."""
+        with self.reading() as db:
+            scopes = db.execute(
+                "SELECT id FROM scopes WHERE server=? AND login=? AND project=?",
+                (server, login, project),
+            ).fetchall()
+        return [record for (scope,) in scopes for record in self.sessions(scope).values()]
 
     def listing(self, scope: int, experiment: str) -> tuple[Listed, ...]:
         """Return the files that a committed session was listed with."""
@@ -225,8 +244,8 @@ class MeasurementStore:
 
     # --- files -----------------------------------------------------------------------
 
-    def files(self, scope: int) -> dict[str, dict[str, HeldFile]]:
-        """Return the files held of every session, by experiment id and path.
+    def files(self, scope: int, experiment: str | None = None) -> dict[str, dict[str, HeldFile]]:
+        """Return the files held of every session, or of one, by experiment id and path.
 
         Files of sessions that are not committed yet are among them: a run that was interrupted
         had received these.
@@ -234,8 +253,9 @@ class MeasurementStore:
         found: dict[str, dict[str, HeldFile]] = {}
         with self.reading() as db:
             rows = db.execute(
-                f"SELECT experiment, {_FILE} FROM files WHERE scope=?",  # noqa: S608
-                (scope,),
+                f"SELECT experiment, {_FILE} FROM files "  # noqa: S608
+                "WHERE scope=? AND (? IS NULL OR experiment=?)",
+                (scope, experiment, experiment),
             ).fetchall()
         for experiment, *fields in rows:
             found.setdefault(experiment, {})[fields[0]] = HeldFile(*fields)

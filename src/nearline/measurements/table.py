@@ -45,6 +45,8 @@ class SessionRow:
         See `Result`.
     read : float or None
         Seconds since the epoch when the bytes were received.
+    has_rows : bool
+        Whether it has numbers: also where only one of two hemispheres is there.
     """
 
     project: str
@@ -60,6 +62,7 @@ class SessionRow:
     files: tuple[tuple[str, str, str], ...]
     facts: Mapping[str, Any]
     read: float | None
+    has_rows: bool
 
 
 class Collection:
@@ -75,6 +78,11 @@ class Collection:
         What the run came to.
     facts : mapping
         Provenance of the whole.
+
+    Attributes
+    ----------
+    tables, rows, report
+        As given.
     """
 
     def __init__(
@@ -84,8 +92,8 @@ class Collection:
         report: Report,
         facts: Mapping[str, Any],
     ) -> None:
-        self._tables = tuple(tables)
-        self._rows = tuple(rows)
+        self.tables = tuple(tables)
+        self.rows = tuple(rows)
         self.report = report
         self._facts = dict(facts)
 
@@ -97,7 +105,7 @@ class Collection:
     def __repr__(self) -> str:
         """Return what it is, without loading it."""
         ok = self.report.statuses.get("ok", 0)
-        return f"<Collection {self.measurement}: {ok} of {len(self._rows)} sessions>"
+        return f"<Collection {self.measurement}: {ok} of {len(self.rows)} sessions>"
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -116,15 +124,15 @@ class Collection:
         table = self.arrow()
         frame = table.to_pandas(split_blocks=True, self_destruct=True)
         del table
-        frame.attrs.update(self._attributes())
+        frame.attrs.update(self.provenance())
         return frame
 
     def arrow(self) -> Any:
         """Return the numbers as a `pyarrow.Table`, dictionary-encoded, columns as in `frame`."""
         arrow = pyarrow()
-        ok = {row.ID for row in self._rows if row.status == "ok"}
+        ok = {row.ID for row in self.rows if row.has_rows}
         parts = []
-        for table in self._tables:
+        for table in self.tables:
             data = table.read()
             if any(part.ID not in ok for part in table.parts):
                 wanted = arrow.array(sorted(ok), arrow.string())
@@ -135,7 +143,8 @@ class Collection:
             return parts[0]
         return arrow.concat_tables(parts, promote_options="default").unify_dictionaries()
 
-    def _attributes(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
+        """Return what goes into the `attrs` of frames."""
         sessions = [
             {
                 "ID": row.ID,
@@ -143,8 +152,8 @@ class Collection:
                 "read": row.read,
                 "files": [{"uri": u, "sha256": s, "md5": m} for u, s, m in row.files],
             }
-            for row in self._rows
-            if row.status == "ok"
+            for row in self.rows
+            if row.has_rows
         ]
         # One text: pandas copies attrs deeply whenever a frame is made from another.
         return {"nearline": dict(self._facts), "nearline_sessions": json.dumps(sessions)}
@@ -162,13 +171,13 @@ class Collection:
             *HEADER, "date", "shared", "status", "why", "note", "freesurfer_version",
         )  # fmt: skip
         columns: dict[str, list[Any]] = {
-            name: [getattr(row, name) for row in self._rows] for name in names
+            name: [getattr(row, name) for row in self.rows] for name in names
         }
-        columns["digest"] = [" ".join(md5 for _, _, md5 in row.files) for row in self._rows]
-        columns["uri"] = [" ".join(uri for uri, _, _ in row.files) for row in self._rows]
+        columns["digest"] = [" ".join(md5 for _, _, md5 in row.files) for row in self.rows]
+        columns["uri"] = [" ".join(uri for uri, _, _ in row.files) for row in self.rows]
         frame = pd.DataFrame(columns)
         frame["shared"] = frame["shared"].astype(bool)
-        read = [None if row.read is None else round(row.read * 1000) for row in self._rows]
+        read = [None if row.read is None else round(row.read * 1000) for row in self.rows]
         frame["read"] = pd.to_datetime(pd.Series(read, dtype="Int64"), unit="ms", utc=True)
         frame.attrs["nearline"] = dict(self._facts)
         return frame
@@ -221,11 +230,11 @@ class Collection:
         """
         pd = pandas()
         found = []
-        versions = [row.freesurfer_version for row in self._rows if row.freesurfer_version]
+        versions = [row.freesurfer_version for row in self.rows if row.freesurfer_version]
         usual = max(sorted(set(versions)), key=versions.count) if versions else ""
-        sides = {side for row in self._rows for side in row.facts.get("sides", ())}
-        for row in self._rows:
-            if row.status != "ok":
+        sides = {side for row in self.rows for side in row.facts.get("sides", ())}
+        for row in self.rows:
+            if not row.has_rows:
                 continue
             for finding, detail in _findings(row, sides, usual):
                 found.append((row.project, row.subject, row.session, row.ID, finding, detail))

@@ -1,0 +1,576 @@
+"""One project's part of a run: take the inventory, fetch what is needed, commit each session.
+
+Every file is kept as soon as it has come, and every session is committed as soon as its files are
+here. Whatever stops a run, the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import md5, sha256
+from typing import TYPE_CHECKING
+
+from nearline.errors import AccessDenied, NearlineError, NotFound, ObjectChanged
+
+from . import sync
+from .choose import Choice
+from .families import Measurement, choose
+from .held import HeldFile, HeldSession, Listed, rows_stamp, stamp
+from .reading import Reading, no_resource, parser_of, read, unread
+from .records import Result, Scope, SessionRecord
+from .rows import Rows
+
+if TYPE_CHECKING:
+    from nearline.xnat.inventory import Experiment, Resource
+
+    from .origin import Origin
+    from .store import MeasurementStore
+
+__all__ = ["Failure", "Gathered", "Gathering"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a session could not be read in this run; nothing is cached about it.
+
+    Attributes
+    ----------
+    status : {"failed", "forbidden", "file missing"}
+        The last one where a listed file is gone from the server's disk.
+    why : str
+        A sentence.
+    """
+
+    status: str
+    why: str
+
+    @classmethod
+    def of(cls, error: NearlineError) -> Failure:
+        """Sort an error; it is never taken for absence."""
+        return cls("forbidden" if isinstance(error, AccessDenied) else "failed", str(error))
+
+
+@dataclass
+class Gathered:
+    """What a project's part of a run came to.
+
+    Attributes
+    ----------
+    results : dict of str to dict of str to Result
+        By measurement and experiment id.
+    rows : dict of (str, str) to Rows
+        Rows that were parsed in this run, by measurement and experiment id.
+    failures : dict of (str, str) to Failure
+        By measurement and experiment id.
+    vouched : dict of str to Counter
+        By measurement: how many files each means vouched for.
+    vanished : tuple of str
+        Experiment ids that the server no longer lists.
+    labels : Counter
+        Labels of all resources that were looked up.
+    """
+
+    results: dict[str, dict[str, Result]]
+    rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
+    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    vouched: dict[str, Counter[str]] = field(default_factory=dict)
+    vanished: tuple[str, ...] = ()
+    labels: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Session:
+    """A session that is being worked on."""
+
+    experiment: Experiment
+    record: SessionRecord
+    resource: Resource | None
+    renewed: bool
+    stamp: str
+    listing: dict[str, Listed]
+    choices: dict[str, Choice]
+    files: dict[str, HeldFile]
+    vouchers: dict[str, str] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A file to ask for; `held` is what the server shall compare with."""
+
+    session: _Session
+    listed: Listed
+    held: HeldFile | None
+
+
+@dataclass(frozen=True)
+class _Doubtful:
+    """Bytes that contradict what the server lists."""
+
+    data: bytes
+    http_modified: str
+
+
+class Gathering:
+    """A project's part of a run.
+
+    Parameters
+    ----------
+    origin : Origin
+        The server.
+    store : MeasurementStore
+        Where everything is kept.
+    scope : Scope
+        What it is about.
+    measurements : sequence of Measurement
+        What is wanted of every session.
+    level : str
+        Level of verification.
+    force : bool, optional
+        Trust nothing that is held.
+    progress : callable, optional
+        Called with the number of sessions done, and of all.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        store: MeasurementStore,
+        scope: Scope,
+        measurements: Sequence[Measurement],
+        level: sync.Level,
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self.origin = origin
+        self.store = store
+        self.scope = scope
+        self.measurements = tuple(measurements)
+        self.level = level
+        self.force = force
+        self.progress = progress
+        self.number = store.scope(scope)
+        self.began = time.time()
+        self.done = Gathered({one.name: {} for one in self.measurements})
+        self.done.vouched = {one.name: Counter() for one in self.measurements}
+        self._fresh: dict[str, list[Result]] = {one.name: [] for one in self.measurements}
+        self._known: dict[str, dict[str, Result]] = {}
+        self._finished: set[str] = set()
+        self._total = 0
+
+    def run(
+        self, experiments: Sequence[Experiment], listed: Iterable[str], *, shared: bool
+    ) -> Gathered:
+        """Bring the sessions of a project up to date.
+
+        Parameters
+        ----------
+        experiments : sequence of Experiment
+            Those wanted.
+        listed : iterable of str
+            Experiment ids of all that the server lists: what is held beyond these has vanished.
+        shared : bool
+            Whether sessions shared into the project are among these.
+        """
+        self._total = len(experiments)
+        held = self.store.sessions(self.number)
+        files = self.store.files(self.number)
+        comparable = (one for one, record in held.items() if shared or not record.shared)
+        self.done.vanished = sync.vanished(listed, comparable)
+        if self.done.vanished:
+            self.store.drop_sessions(self.number, self.done.vanished)
+        self._known = {
+            one.name: self.store.results(self.number, one.name, parser_of(one))
+            for one in self.measurements
+        }
+        sessions = self._inventory(experiments, held, files)
+        try:
+            self._fetch(sessions)
+        finally:
+            for name, results in self._fresh.items():
+                self.store.put_results(self.number, name, results)
+        return self.done
+
+    # --- the inventory ---------------------------------------------------------------
+
+    def _inventory(
+        self,
+        experiments: Sequence[Experiment],
+        held: Mapping[str, SessionRecord],
+        files: Mapping[str, dict[str, HeldFile]],
+    ) -> list[_Session]:
+        """Find out which sessions need work; settle those that need none."""
+        by_id = {one.id: one for one in experiments}
+        known = {one: record.held for one, record in held.items()}
+        modified = {one.id: one.last_modified for one in experiments}
+        asked = sync.to_look_up(self.level, modified, known, force=self.force)
+        found, errors = self.origin.resources(asked, self.scope.place)
+        self._fail_all(asked, found, errors)
+        picked: dict[str, tuple[Resource, str, str]] = {}
+        rows: dict[str, str] = {}
+        for one, resources in found.items():
+            self.done.labels.update({resource.label for resource in resources})
+            chosen, candidates, note = sync.pick_resource(
+                resources, self.scope.resource, _place(self.scope)
+            )
+            rows[one] = rows_stamp(candidates)
+            if chosen is None:
+                self._lacks(by_id[one])
+            else:
+                picked[one] = (chosen, rows[one], note)
+        wanted = sync.to_list(self.level, modified, rows, known, force=self.force)
+        listings, errors = self.origin.files({one: picked[one][0] for one in wanted})
+        self._fail_all(wanted, listings, errors)
+        sessions = []
+        for one in wanted:
+            if one in listings:
+                chosen, row, note = picked[one]
+                mine = (file for file in listings[one] if file.resource_id == chosen.id)
+                listing = {file.path: Listed.of(file) for file in mine}
+                record = self._record(by_id[one], HeldSession(modified[one], row, True), note)
+                sessions.append(self._session(by_id[one], record, listing, files, chosen))
+        settled = [one for one in by_id if one not in self._finished and one not in listings]
+        return sessions + self._unchanged([by_id[one] for one in settled], held, files)
+
+    def _unchanged(
+        self,
+        experiments: Sequence[Experiment],
+        held: Mapping[str, SessionRecord],
+        files: Mapping[str, dict[str, HeldFile]],
+    ) -> list[_Session]:
+        """Settle sessions that are what they were, from their results; return the others."""
+        records = {
+            one.id: self._record(one, held[one.id].held, held[one.id].note) for one in experiments
+        }
+        if not self.origin.offline:
+            self.store.touch_sessions(self.number, records.values())
+        voucher = "last_modified" if self.level == "fast" else "resources"
+        unread = []
+        for experiment in experiments:
+            one = experiment.id
+            if not records[one].held.has_resource:
+                self._lacks(experiment, commit=False)
+            elif not self.force and all(one in known for known in self._known.values()):
+                for name, known in self._known.items():
+                    self.done.results[name][one] = known[one]
+                    self.done.vouched[name][voucher] += len(known[one].files)
+                self._finish(one)
+            else:
+                listed = self.store.listing(self.number, one)
+                listing = {file.path: file for file in listed}
+                unread.append(self._session(experiment, records[one], listing, files, None))
+        return unread
+
+    def _record(self, experiment: Experiment, held: HeldSession, note: str) -> SessionRecord:
+        return SessionRecord(
+            experiment.id, experiment.label, experiment.subject_label, experiment.project,
+            experiment.date, experiment.shared, held, note, self.level, self.began,
+        )  # fmt: skip
+
+    def _session(
+        self,
+        experiment: Experiment,
+        record: SessionRecord,
+        listing: dict[str, Listed],
+        files: Mapping[str, dict[str, HeldFile]],
+        resource: Resource | None,
+    ) -> _Session:
+        """Begin work on a session; `resource` is what was listed in this run, if it was."""
+        return _Session(
+            experiment,
+            record,
+            resource,
+            resource is not None,
+            stamp(record.held.last_modified, record.held.rows),
+            listing,
+            {one.name: choose(listing, one) for one in self.measurements},
+            dict(files.get(experiment.id, {})),
+        )
+
+    def _lacks(self, experiment: Experiment, *, commit: bool = True) -> None:
+        """Settle a session that lacks the resource."""
+        if commit:
+            held = HeldSession(experiment.last_modified, "", False)
+            self.store.commit_session(self.number, self._record(experiment, held, ""), (), ())
+        for one in self.measurements:
+            result = no_resource(experiment.id, one, self.scope.resource)
+            self.done.results[one.name][experiment.id] = result
+        self._finish(experiment.id)
+
+    def _fail(self, experiment: str, failure: Failure) -> None:
+        """Settle a session of which nothing can be said."""
+        for one in self.measurements:
+            self.done.failures[one.name, experiment] = failure
+        self._finish(experiment)
+
+    def _fail_all(
+        self,
+        asked: Iterable[str],
+        found: Mapping[str, object],
+        errors: Mapping[str, NearlineError],
+    ) -> None:
+        """Settle the sessions that the server did not answer for."""
+        for one in asked:
+            if one in errors:
+                self._fail(one, Failure.of(errors[one]))
+            elif one not in found:
+                why = f"{self.scope.server} left session {one} out of its answer"
+                self._fail(one, Failure("failed", why))
+
+    def _finish(self, experiment: str) -> None:
+        self._finished.add(experiment)
+        if self.progress is not None:
+            self.progress(len(self._finished), self._total)
+
+    # --- the files -------------------------------------------------------------------
+
+    def _fetch(self, sessions: Sequence[_Session]) -> None:
+        """Fetch what is needed, and commit each session when its files are here."""
+        requests: list[_Request] = []
+        outdated: list[tuple[str, str]] = []
+        for session in sessions:
+            wanted = {path for choice in session.choices.values() for path in choice.paths}
+            for path in sorted(wanted):
+                step = self._step(session, path)
+                session.vouchers[path] = step.voucher
+                held = session.files.get(path)
+                if step.outdated:
+                    outdated.append((session.experiment.id, path))
+                    del session.files[path]
+                if step.action == "keep":
+                    continue
+                session.waiting.add(path)
+                conditional = held if step.action == "ask" else None
+                requests.append(_Request(session, session.listing[path], conditional))
+        # Known to be wrong: a run that dies now must not leave them to be vouched for.
+        self.store.drop_files(self.number, outdated)
+        for session in sessions:
+            if not session.waiting:
+                self._complete(session)
+        doubtful: dict[str, tuple[_Session, dict[str, _Doubtful]]] = {}
+        for request, outcome in self.origin.each(self._ask, requests):
+            session, path = request.session, request.listed.path
+            session.waiting.discard(path)
+            if isinstance(outcome, _Doubtful):
+                one = session.experiment.id
+                doubtful.setdefault(one, (session, {}))[1][path] = outcome
+            else:
+                self._take(session, path, outcome)
+            if not session.waiting and session.experiment.id not in doubtful:
+                self._complete(session)
+        self._settle(doubtful)
+
+    def _step(self, session: _Session, path: str) -> sync.Step:
+        return sync.file_step(
+            self.level,
+            session.listing[path],
+            session.files.get(path),
+            renewed=session.renewed,
+            stamp=session.stamp,
+            force=self.force,
+            not_modified=self.origin.not_modified,
+        )
+
+    def _take(self, session: _Session, path: str, outcome: HeldFile | NearlineError) -> None:
+        if isinstance(outcome, HeldFile):
+            session.files[path] = outcome
+        elif isinstance(outcome, NotFound):
+            why = f"{path} is listed, but the server does not find it ({outcome})"
+            session.failures[path] = Failure("file missing", why)
+        else:
+            session.failures[path] = Failure.of(outcome)
+
+    def _ask(self, request: _Request) -> HeldFile | _Doubtful:
+        """Ask for one file; runs in a worker, and keeps what came at once."""
+        listed, held = request.listed, request.held
+        since = held.http_modified if held is not None else None
+        answer = self.origin.file(listed.uri, since)
+        if answer.data is None:
+            if held is None:
+                raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
+            return replace(held, uri=listed.uri)
+        known = request.session.files.get(listed.path)
+        file = _held(listed, answer.data, answer.last_modified, request.session.stamp, known)
+        if _contradicts(listed, file):
+            return _Doubtful(answer.data, answer.last_modified or "")
+        self.store.keep_file(self.number, request.session.experiment.id, file, answer.data)
+        request.session.vouchers[listed.path] = "fetched"
+        return file
+
+    def _settle(self, doubtful: Mapping[str, tuple[_Session, dict[str, _Doubtful]]]) -> None:
+        """List again the sessions whose files contradict their listing, and read these twice."""
+        if not doubtful:
+            return
+        resources = self._resources_of([session for session, _ in doubtful.values()])
+        listings, errors = self.origin.files(resources)
+        self._fail_all(doubtful, listings, errors)
+        again: list[tuple[_Request, _Doubtful]] = []
+        for one, (session, files) in doubtful.items():
+            if one not in listings:
+                continue
+            mine = (file for file in listings[one] if file.resource_id == resources[one].id)
+            session.listing |= {file.path: Listed.of(file) for file in mine}
+            session.renewed = True
+            for path, first in files.items():
+                session.waiting.add(path)
+                again.append((_Request(session, session.listing[path], None), first))
+        for (request, _), outcome in self.origin.each(self._ask_again, again):
+            session, path = request.session, request.listed.path
+            session.waiting.discard(path)
+            self._take(session, path, outcome)
+            if not session.waiting:
+                self._complete(session)
+
+    def _ask_again(self, pair: tuple[_Request, _Doubtful]) -> HeldFile:
+        """Read a file a second time: two equal answers go before what is listed."""
+        request, first = pair
+        listed, session = request.listed, request.session
+        answer = self.origin.file(listed.uri, None)
+        if answer.data is None:
+            raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
+        file = _held(listed, answer.data, answer.last_modified, session.stamp, None)
+        if _contradicts(listed, file):
+            if answer.data != first.data:
+                raise ObjectChanged(
+                    f"{listed.uri} gave other bytes each time, and none that its digest or size "
+                    "in the listing fits; it may be written at this moment."
+                )
+            file = replace(file, stale=listed.digest)
+        self.store.keep_file(self.number, session.experiment.id, file, answer.data)
+        session.vouchers[listed.path] = "fetched"
+        return file
+
+    def _resources_of(self, sessions: Sequence[_Session]) -> dict[str, Resource]:
+        """Return the resources that were chosen; ask again for those of the last run."""
+        known = {one.experiment.id: one.resource for one in sessions}
+        found, _ = self.origin.resources(
+            [one for one, resource in known.items() if resource is None], self.scope.place
+        )
+        for one, rows in found.items():
+            known[one], _, _ = sync.pick_resource(rows, self.scope.resource, _place(self.scope))
+        return {one: resource for one, resource in known.items() if resource is not None}
+
+    # --- sessions --------------------------------------------------------------------
+
+    def _complete(self, session: _Session) -> None:
+        """Read a session whose files are here, and commit it if none is missing."""
+        one = session.experiment.id
+        readings: dict[str, Reading] = {}
+        for measurement in self.measurements:
+            choice = session.choices[measurement.name]
+            failed = [session.failures[path] for path in choice.paths if path in session.failures]
+            if failed:
+                self.done.failures[measurement.name, one] = failed[0]
+                continue
+            reading = self._read(session, measurement, choice)
+            if reading is None:
+                why = f"its files in the cache {self.store.folder} are damaged: collect it again"
+                self.done.failures[measurement.name, one] = Failure("failed", why)
+                session.failures |= dict.fromkeys(choice.paths, Failure("failed", why))
+                continue
+            readings[measurement.name] = reading
+        self._forget_unverified(session, readings)
+        if session.renewed and not session.failures:
+            files = [self._vouched(session, file) for file in session.files.values()]
+            good = [file for file in files if file is not None]
+            self.store.commit_session(self.number, session.record, session.listing.values(), good)
+        for name, reading in readings.items():
+            self.done.results[name][one] = reading.result
+            if reading.rows is not None:
+                self.done.rows[name, one] = reading.rows
+            # Without the session there is nothing that a result would be vouched for by.
+            if not session.failures:
+                self._fresh[name].append(reading.result)
+            self.done.vouched[name].update(
+                session.vouchers[path] for path in session.choices[name].paths
+            )
+        self._finish(one)
+
+    def _read(self, session: _Session, measurement: Measurement, choice: Choice) -> Reading | None:
+        experiment = session.experiment
+        if not choice:
+            return Reading(unread(experiment.id, measurement, choice, self.scope.resource), None)
+        where = (
+            f"{self.scope.server}, project {self.scope.project}, session {experiment.label} "
+            f"({experiment.id})"
+        )
+        return read(
+            experiment.id,
+            measurement,
+            choice,
+            session.files,
+            self.store.bytes_of,
+            where=where,
+            note=session.record.note,
+            known=self._known[measurement.name].get(experiment.id),
+        )
+
+    def _forget_unverified(self, session: _Session, readings: Mapping[str, Reading]) -> None:
+        """Forget unreadable files that no digest vouches for: they may be garbled in transit."""
+        bad = {
+            path
+            for name, reading in readings.items()
+            if reading.result.status == "unreadable"
+            for path in session.choices[name].paths
+            if session.files[path].md5 != session.listing[path].digest
+        }
+        if bad:
+            one = session.experiment.id
+            self.store.drop_files(self.number, [(one, path) for path in bad])
+            for path in bad:
+                session.files.pop(path)
+                session.failures[path] = Failure("unreadable", "")
+
+    @staticmethod
+    def _vouched(session: _Session, file: HeldFile) -> HeldFile | None:
+        """Return a file as it is kept under the new inventory; None if it is not."""
+        listed = session.listing.get(file.path)
+        if listed is None:
+            return None
+        if file.path in session.vouchers:
+            stale = file.stale if file.stale == listed.digest else ""
+            return replace(
+                file,
+                resource_id=listed.resource_id,
+                uri=listed.uri,
+                stale=stale,
+                stamp=session.stamp,
+            )
+        return file if sync.still_good(listed, file, session.stamp) else None
+
+
+def _place(scope: Scope) -> sync.Place:
+    return sync.check_place(scope.place)
+
+
+def _held(
+    listed: Listed, data: bytes, modified: str | None, stamp: str, known: HeldFile | None
+) -> HeldFile:
+    """Describe bytes that have come; a digest known to be stale stays so."""
+    stale = known.stale if known is not None and known.stale == listed.digest else ""
+    return HeldFile(
+        listed.path,
+        listed.resource_id,
+        listed.uri,
+        sha256(data).hexdigest(),
+        md5(data, usedforsecurity=False).hexdigest(),
+        len(data),
+        stale,
+        modified or "",
+        stamp,
+        time.time(),
+    )
+
+
+def _contradicts(listed: Listed, file: HeldFile) -> bool:
+    """Whether bytes are others than those that the server lists, as far as it tells."""
+    if listed.digest and listed.digest != file.stale:
+        return listed.digest != file.md5
+    return not file.stale and listed.size is not None and listed.size != file.size
