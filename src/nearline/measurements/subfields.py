@@ -28,8 +28,8 @@ UNIT = "mm^3"
 
 _SIDES = {"l": "left", "r": "right"}
 _ANALYSIS = re.compile(
-    r"(?:Volumes|ThalamicNuclei|Labels)(?:-(?P<mode>.+?))?(?P<long>\.long)?(?:\.(?P<version>v\d+))?"
-    r"(?:\.(?P<input>[^.]+))?(?:\.volumes)?\.(?:txt|csv)$"
+    r"(?:hippoSfVolumes|amygNucVolumes|brainstemSsVolumes|brainstemSsLabels|ThalamicNuclei"
+    r"|hypothalamic_subunits_volumes)(.*?)(?:\.volumes)?\.(?:txt|csv)"
 )
 
 
@@ -47,11 +47,7 @@ def analysis_of(path: str) -> str | None:
         Such as ``T1.v21``, ``T1.long.v21``, ``v12``, ``v12.T1``; None if the name tells nothing.
     """
     found = _ANALYSIS.search(PurePosixPath(path).name)
-    if not found:
-        return None
-    long = found["long"] and "long"
-    parts = [found["mode"], long, found["version"], found["input"]]
-    return ".".join(part for part in parts if part) or None
+    return (found[1].lstrip("-.") or None) if found else None
 
 
 def volume_lines(data: bytes, *, where: str) -> Iterator[tuple[str, float]]:
@@ -161,8 +157,7 @@ def parse_hypothalamus(files: Mapping[str, bytes], *, where: str) -> Rows:
             region, side = (first, last) if first == "whole" else (last, first)
             if side not in {"left", "right"} or not region:
                 refuse(place, f"column {column[:80]!r} is of neither side")
-            version = analysis_of(path.replace("_volumes", "_Volumes"))
-            _add_volume(rows, side, version, region, table.number(0, column))
+            _add_volume(rows, side, analysis_of(path), region, table.number(0, column))
         rows.finish_file(path, subject=table.text(0, "subject"))
     return _filled(rows, where)
 
