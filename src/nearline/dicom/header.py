@@ -28,6 +28,7 @@ PIXEL_KEYWORDS: Final = {
     0x7FE00010: "PixelData",
 }
 
+_LARGE = 256 * 1024
 _VERSION = 1
 _NOT_IN_HEAD = frozenset(("url", "preamble", "file_meta", "elements", "behind"))
 
@@ -176,17 +177,30 @@ class Header:
                 f"{self.url} is not valid DICOM: pydicom cannot parse its header ({error})."
             ) from error
         if self.groups_offset is not None:
-            groups = self.functional_groups or b""
-            found[PER_FRAME_GROUPS] = RawDataElement(
+            late = self._reads_groups_again
+            groups = None if late else self.functional_groups
+            element = (
                 BaseTag(PER_FRAME_GROUPS),
                 None if self.implicit_vr else "SQ",
-                len(groups),
-                groups,
+                self.groups_length or 0,
+                groups or (None if late else b""),
                 self.groups_offset,
                 self.implicit_vr,
                 self.little_endian,
             )
+            if late and self._reader is not None:
+                from nearline.dicom.late_element import LateElement
+
+                found[PER_FRAME_GROUPS] = LateElement(self._reader, *element)
+            else:
+                found[PER_FRAME_GROUPS] = RawDataElement(*element)
         return found
+
+    @property
+    def _reads_groups_again(self) -> bool:
+        """Whether a Dataset need not hold the bytes of the functional groups."""
+        large = (self.groups_length or 0) > _LARGE
+        return large and not self.deflated and getattr(self._reader, "reads_again", False)
 
     def to_bytes(self) -> bytes:
         """Encode for keeping; `from_bytes` reads it."""

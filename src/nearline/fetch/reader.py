@@ -96,6 +96,11 @@ class Reader:
             return self._version.read_in_place(ByteRange(0, self._prefix_length))
         return self._version.get(ByteRange(0, self._prefix_length)) or memoryview(b"")
 
+    @property
+    def reads_again(self) -> bool:
+        """Whether bytes that were read can be read once more without a request."""
+        return self._version.in_place or self._version.keeps_in_store
+
     # --- bytes ------------------------------------------------------------
 
     def read(self, start: int, stop: int) -> memoryview:
