@@ -97,7 +97,10 @@ def make_room(catalogue: Catalogue, packs: Packs, bound: int) -> None:
             return
         room = int(bound * KEEP)
         uses = _uses(catalogue, sizes, room)
-        for one in plan(uses[0], room):
+        chosen = plan(uses[0], room)
+        for one in chosen:
+            packs.retire(one.id)  # before anything is moved into one of them
+        for one in chosen:
             rewrite(catalogue, packs, one.id, since=uses[1], most=one.moved)
         _forget_empty_versions(catalogue)
     finally:

@@ -79,6 +79,7 @@ class Packs:
         self._fd = -1
         self._pack = 0
         self._end = 0
+        self._retired: set[int] = set()
 
     # --- writing --------------------------------------------------------------
 
@@ -102,14 +103,15 @@ class Packs:
             return self._pack, position
 
     def retire(self, pack: int) -> None:
-        """Write no more into this pack."""
+        """Write no more into this pack, nor take it over again."""
         with self.write_lock:
+            self._retired.add(pack)
             if self._fd >= 0 and self._pack == pack:
                 self._close_writer()
 
     def _open_writer(self, room: int) -> None:
         for pack, end in self._ledger.adoptable(self._roll - room):
-            fd = self._adopt(pack)
+            fd = -1 if pack in self._retired else self._adopt(pack)
             if fd < 0:
                 continue
             # Never below what the catalogue says: after lost writes the file
@@ -241,6 +243,7 @@ class Packs:
         """Delete a pack's file, if it is there."""
         self.retire(pack)
         (self.folder / pack_name(pack)).unlink(missing_ok=True)
+        self._retired.discard(pack)
 
     def close(self) -> None:
         """Close every descriptor."""
