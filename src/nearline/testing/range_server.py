@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import mmap
-import socket
 import ssl
-import struct
-import threading
 from collections import Counter
 from collections.abc import Container, Mapping
-from contextlib import suppress
 from pathlib import Path
-from time import monotonic
-from types import TracebackType
-from typing import Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from nearline.testing.exchange import Exchange, StoredObject, answer
+from nearline.testing.exchange import Exchange, Reply, StoredObject, answer
 from nearline.testing.faults import Fault
-from nearline.testing.request_log import LoggedRequest, RequestLog, longest_chain, max_concurrency
-from nearline.testing.wire import PIECE, TAIL, chunk, format_head, parse_head, pieces
+from nearline.testing.loopback import LoopbackServer
+from nearline.testing.request_log import LoggedRequest
 
 __all__ = ["RangeServer"]
-
-_LARGEST_HEAD = 1 << 16
 
 Content = bytes | bytearray | memoryview | Path
 
 
-class _Cut(Exception):
-    """The connection is to be closed now."""
-
-
-class RangeServer:
+class RangeServer(LoopbackServer):
     """Serve objects from memory or disk on 127.0.0.1, one thread per connection.
 
     Parameters
@@ -54,20 +41,13 @@ class RangeServer:
     def __init__(
         self, objects: Mapping[str, Content] | None = None, *, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._tls = tls
-        self._log = RequestLog()
-        self._lock = threading.Lock()
+        super().__init__("range-server", tls=tls)
         self._objects: dict[str, StoredObject] = {}
         self._scripts: list[tuple[str | None, Container[int] | None, Fault]] = []
         self._counts: Counter[str] = Counter()
-        self._connections: set[socket.socket] = set()
-        self._accepted = 0
-        self._stopping = threading.Event()
         for path, content in (objects or {}).items():
             self.put(path, content)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, name="range-server", daemon=True).start()
+        self.start()
 
     # --- what it holds ----------------------------------------------------
 
@@ -142,132 +122,14 @@ class RangeServer:
         scheme = "https" if self._tls else "http"
         return f"{scheme}://127.0.0.1:{self.port}{quote(path)}"
 
-    # --- what it saw ------------------------------------------------------
-
-    @property
-    def requests(self) -> list[LoggedRequest]:
-        """The requests so far, in order of arrival."""
-        return self._log.snapshot()
-
-    @property
-    def connections(self) -> int:
-        """How many connections were ever accepted."""
-        return self._accepted
-
-    @property
-    def sent(self) -> int:
-        """Body bytes sent so far."""
-        return sum(request.sent for request in self.requests)
-
-    @property
-    def max_concurrency(self) -> int:
-        """The largest number of requests that were under way at once."""
-        return max_concurrency(self.requests)
-
-    def chain(self) -> list[LoggedRequest]:
-        """Return the longest chain of requests, each begun after the last byte of the one before.
-
-        Its length is the number of round trips.
-        """
-        return longest_chain(self.requests)
-
-    def clear_log(self) -> None:
-        """Forget the requests so far (not the counts that faults go by)."""
-        self._log.clear()
-
-    # --- life -------------------------------------------------------------
-
-    def close(self) -> None:
-        """Stop listening and cut every connection."""
-        self._stopping.set()
-        # Closing alone does not wake a thread that waits in accept.
-        _shut(self._listener)
-        self._listener.close()
-        self.drop_connections()
-
-    def drop_connections(self) -> None:
-        """Cut every open connection, as a server that restarts does."""
-        with self._lock:
-            open_now = list(self._connections)
-        for connection in open_now:
-            _shut(connection)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    # --- answers ----------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"RangeServer(port={self.port}, objects={len(self._objects)})"
 
-    # --- connections ------------------------------------------------------
-
-    def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._accepted += 1
-            threading.Thread(
-                target=self._serve, args=(connection,), name="range-server", daemon=True
-            ).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._connections.add(connection)
-        plain = connection
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            waiting = b""
-            while not self._stopping.is_set():
-                kept = self._serve_one(connection, waiting)
-                if kept is None:
-                    break
-                waiting = kept
-        except (OSError, _Cut):
-            pass
-        finally:
-            with self._lock:
-                self._connections.discard(plain)
-            _shut(connection)
-            connection.close()
-
-    def _serve_one(self, connection: socket.socket, waiting: bytes) -> bytes | None:
-        """Serve one request; return what was read beyond it, None at the end of the connection."""
-        if not waiting:
-            waiting = connection.recv(_LARGEST_HEAD)
-        arrived = monotonic()
-        while b"\r\n\r\n" not in waiting:
-            more = connection.recv(_LARGEST_HEAD) if len(waiting) <= _LARGEST_HEAD else b""
-            if not more:
-                return None
-            waiting += more
-        head, _, waiting = waiting.partition(b"\r\n\r\n")
-        method, target, headers = parse_head(head)
-        unread = int(headers.get("content-length", "0")) - len(waiting)
-        while unread > 0:
-            unread -= len(connection.recv(min(unread, PIECE)))
-            waiting = b""
-        path = unquote(target.partition("?")[0])
-        logged = self._log.begin(method, target, path, headers, arrived)
-        try:
-            exchange = self._exchange(method, target, path, headers)
-            logged.status = exchange.reply.status
-            self._send(connection, exchange, logged)
-        finally:
-            self._log.end(logged)
-        return None if headers.get("connection", "").lower() == "close" else waiting
-
-    def _exchange(self, method: str, target: str, path: str, headers: dict[str, str]) -> Exchange:
+    def respond(self, request: LoggedRequest, body: bytes) -> Reply:  # noqa: ARG002
+        """Answer as RFC 9110 says, but for the faults."""
+        path = request.path
         with self._lock:
             stored = self._objects.get(path)
             if stored is None and "://" in path:
@@ -280,86 +142,12 @@ class RangeServer:
                 if where in (None, path) and (numbers is None or number in numbers)
             ]
         # Faults change the headers that are answered, never those that are logged.
-        exchange = Exchange(number, method, target, path, dict(headers), stored)
+        exchange = Exchange(
+            number, request.method, request.target, path, dict(request.headers), stored
+        )
         for fault in faults:
             fault.before(exchange)
         exchange.reply = answer(exchange)
         for fault in faults:
             fault.after(exchange)
-        return exchange
-
-    # --- answers ----------------------------------------------------------
-
-    def _send(self, connection: socket.socket, exchange: Exchange, logged: LoggedRequest) -> None:
-        reply = exchange.reply
-        if reply.delay_s:
-            self._pause(reply.delay_s)
-        head = format_head(reply)
-        body = reply.body
-        if exchange.method == "HEAD" or reply.status in (204, 304):
-            body = memoryview(b"")
-        logged.first_byte = monotonic()
-        if len(body) <= PIECE and not reply.paced:
-            self._send_at_once(connection, head, body, logged)
-            return
-        connection.sendall(head)
-        stops = {n for n in (reply.cut_at, reply.stall_at) if n is not None}
-        for start, stop in pieces(len(body), stops, reply.rate):
-            if start == reply.cut_at:
-                self._cut(connection, reset=reply.reset)
-            if start == reply.stall_at:
-                self._pause(reply.stall_s)
-            piece = body[start:stop]
-            data = chunk(piece) if reply.chunked else piece
-            _send_piece(connection, data, logged, stop, last=stop == len(body))
-            if reply.rate is not None:
-                self._pause(len(piece) / reply.rate)
-        if reply.cut_at is not None and reply.cut_at >= len(body):
-            self._cut(connection, reset=reply.reset)
-        if reply.chunked:
-            connection.sendall(b"0\r\n\r\n")
-
-    def _send_at_once(
-        self, connection: socket.socket, head: bytes, body: memoryview, logged: LoggedRequest
-    ) -> None:
-        split = max(len(body) - TAIL, 0)
-        if split > 2 * TAIL:
-            data = b"".join((head, body[:split]))
-            _send_piece(connection, data, logged, split, last=False)
-            head, body = b"", body[split:]
-        data = b"".join((head, body))
-        _send_piece(connection, data, logged, logged.sent + len(body), last=True)
-
-    def _pause(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise _Cut
-
-    def _cut(self, connection: socket.socket, *, reset: bool) -> None:
-        if reset:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.close()
-        raise _Cut
-
-
-def _send_piece(
-    connection: socket.socket,
-    data: bytes | memoryview,
-    logged: LoggedRequest,
-    sent: int,
-    *,
-    last: bool,
-) -> None:
-    """Send a piece, and log before it leaves: what its arrival causes must not precede it."""
-    before, logged.sent = logged.sent, sent
-    if last:
-        logged.last_byte = monotonic()
-    try:
-        connection.sendall(data)
-    except OSError:
-        logged.sent = before
-        raise
-
-
-def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        return exchange.reply

@@ -37,6 +37,8 @@ class LoggedRequest:
         the network; for an answer that was cut, `last_byte` is when it ended.
     sent : int
         Body bytes sent.
+    kind, user : str
+        What was asked for and who asked, where the server tells such apart.
     """
 
     number: int
@@ -51,6 +53,8 @@ class LoggedRequest:
     first_byte: float | None = None
     last_byte: float | None = None
     sent: int = 0
+    kind: str = ""
+    user: str = ""
 
 
 def longest_chain(requests: Iterable[LoggedRequest]) -> list[LoggedRequest]:
