@@ -9,19 +9,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import md5, sha256
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nearline.errors import AccessDenied, NearlineError, NotFound, ObjectChanged
+from nearline.errors import NearlineError
 
 from . import sync
 from .choose import Choice
 from .families import Measurement, choose
+from .fetching import Fetching
 from .held import HeldFile, HeldSession, Listed, rows_stamp, stamp
 from .reading import Reading, no_resource, parser_of, read, unread
 from .records import Result, Scope, SessionRecord
-from .rows import Rows
+from .session_work import Failure, Gathered, Work
 
 if TYPE_CHECKING:
     from nearline.xnat.inventory import Experiment, Resource
@@ -29,92 +29,9 @@ if TYPE_CHECKING:
     from .origin import Origin
     from .store import MeasurementStore
 
-__all__ = ["Failure", "Gathered", "Gathering"]
+__all__ = ["Gathering", "Progress"]
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a session could not be read in this run; nothing is cached about it.
-
-    Attributes
-    ----------
-    status : {"failed", "forbidden", "file missing"}
-        The last one where a listed file is gone from the server's disk.
-    why : str
-        A sentence.
-    """
-
-    status: str
-    why: str
-
-    @classmethod
-    def of(cls, error: NearlineError) -> Failure:
-        """Sort an error; it is never taken for absence."""
-        return cls("forbidden" if isinstance(error, AccessDenied) else "failed", str(error))
-
-
-@dataclass
-class Gathered:
-    """What a project's part of a run came to.
-
-    Attributes
-    ----------
-    results : dict of str to dict of str to Result
-        By measurement and experiment id.
-    rows : dict of (str, str) to Rows
-        Rows that were parsed in this run, by measurement and experiment id.
-    failures : dict of (str, str) to Failure
-        By measurement and experiment id.
-    vouched : dict of str to Counter
-        By measurement: how many files each means vouched for.
-    vanished : tuple of str
-        Experiment ids that the server no longer lists.
-    labels : Counter
-        Labels of all resources that were looked up.
-    """
-
-    results: dict[str, dict[str, Result]]
-    rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
-    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
-    vouched: dict[str, Counter[str]] = field(default_factory=dict)
-    vanished: tuple[str, ...] = ()
-    labels: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class _Session:
-    """A session that is being worked on."""
-
-    experiment: Experiment
-    record: SessionRecord
-    resource: Resource | None
-    renewed: bool
-    stamp: str
-    listing: dict[str, Listed]
-    choices: dict[str, Choice]
-    files: dict[str, HeldFile]
-    vouchers: dict[str, str] = field(default_factory=dict)
-    waiting: set[str] = field(default_factory=set)
-    failures: dict[str, Failure] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A file to ask for; `held` is what the server shall compare with."""
-
-    session: _Session
-    listed: Listed
-    held: HeldFile | None
-
-
-@dataclass(frozen=True)
-class _Doubtful:
-    """Bytes that contradict what the server lists."""
-
-    data: bytes
-    http_modified: str
 
 
 class Gathering:
@@ -191,8 +108,12 @@ class Gathering:
             for one in self.measurements
         }
         sessions = self._inventory(experiments, held, files)
+        fetching = Fetching(
+            self.origin, self.store, self.scope, self.number, self.level, force=self.force,
+            complete=self._complete, give_up=self._fail_all,
+        )  # fmt: skip
         try:
-            self._fetch(sessions)
+            fetching.run(sessions)
         finally:
             for name, results in self._fresh.items():
                 self.store.put_results(self.number, name, results)
@@ -205,7 +126,7 @@ class Gathering:
         experiments: Sequence[Experiment],
         held: Mapping[str, SessionRecord],
         files: Mapping[str, dict[str, HeldFile]],
-    ) -> list[_Session]:
+    ) -> list[Work]:
         """Find out which sessions need work; settle those that need none."""
         by_id = {one.id: one for one in experiments}
         known = {one: record.held for one, record in held.items()}
@@ -218,7 +139,7 @@ class Gathering:
         for one, resources in found.items():
             self.done.labels.update({resource.label for resource in resources})
             chosen, candidates, note = sync.pick_resource(
-                resources, self.scope.resource, _place(self.scope)
+                resources, self.scope.resource, self.scope.place
             )
             rows[one] = rows_stamp(candidates)
             if chosen is None:
@@ -244,7 +165,7 @@ class Gathering:
         experiments: Sequence[Experiment],
         held: Mapping[str, SessionRecord],
         files: Mapping[str, dict[str, HeldFile]],
-    ) -> list[_Session]:
+    ) -> list[Work]:
         """Settle sessions that are what they were, from their results; return the others."""
         records = {
             one.id: self._record(one, held[one.id].held, held[one.id].note) for one in experiments
@@ -281,9 +202,13 @@ class Gathering:
         listing: dict[str, Listed],
         files: Mapping[str, dict[str, HeldFile]],
         resource: Resource | None,
-    ) -> _Session:
+    ) -> Work:
         """Begin work on a session; `resource` is what was listed in this run, if it was."""
-        return _Session(
+        held = dict(files.get(experiment.id, {}))
+        for path, file in held.items():
+            if file.stale and path in listing and listing[path].digest != file.stale:
+                held[path] = replace(file, stale="")
+        return Work(
             experiment,
             record,
             resource,
@@ -291,7 +216,7 @@ class Gathering:
             stamp(record.held.last_modified, record.held.rows),
             listing,
             {one.name: choose(listing, one) for one in self.measurements},
-            dict(files.get(experiment.id, {})),
+            held,
         )
 
     def _lacks(self, experiment: Experiment, *, commit: bool = True) -> None:
@@ -329,137 +254,9 @@ class Gathering:
         if self.progress is not None:
             self.progress(len(self._finished), self._total)
 
-    # --- the files -------------------------------------------------------------------
-
-    def _fetch(self, sessions: Sequence[_Session]) -> None:
-        """Fetch what is needed, and commit each session when its files are here."""
-        requests: list[_Request] = []
-        outdated: list[tuple[str, str]] = []
-        for session in sessions:
-            wanted = {path for choice in session.choices.values() for path in choice.paths}
-            for path in sorted(wanted):
-                step = self._step(session, path)
-                session.vouchers[path] = step.voucher
-                held = session.files.get(path)
-                if step.outdated:
-                    outdated.append((session.experiment.id, path))
-                    del session.files[path]
-                if step.action == "keep":
-                    continue
-                session.waiting.add(path)
-                conditional = held if step.action == "ask" else None
-                requests.append(_Request(session, session.listing[path], conditional))
-        # Known to be wrong: a run that dies now must not leave them to be vouched for.
-        self.store.drop_files(self.number, outdated)
-        for session in sessions:
-            if not session.waiting:
-                self._complete(session)
-        doubtful: dict[str, tuple[_Session, dict[str, _Doubtful]]] = {}
-        for request, outcome in self.origin.each(self._ask, requests):
-            session, path = request.session, request.listed.path
-            session.waiting.discard(path)
-            if isinstance(outcome, _Doubtful):
-                one = session.experiment.id
-                doubtful.setdefault(one, (session, {}))[1][path] = outcome
-            else:
-                self._take(session, path, outcome)
-            if not session.waiting and session.experiment.id not in doubtful:
-                self._complete(session)
-        self._settle(doubtful)
-
-    def _step(self, session: _Session, path: str) -> sync.Step:
-        return sync.file_step(
-            self.level,
-            session.listing[path],
-            session.files.get(path),
-            renewed=session.renewed,
-            stamp=session.stamp,
-            force=self.force,
-            not_modified=self.origin.not_modified,
-        )
-
-    def _take(self, session: _Session, path: str, outcome: HeldFile | NearlineError) -> None:
-        if isinstance(outcome, HeldFile):
-            session.files[path] = outcome
-        elif isinstance(outcome, NotFound):
-            why = f"{path} is listed, but the server does not find it ({outcome})"
-            session.failures[path] = Failure("file missing", why)
-        else:
-            session.failures[path] = Failure.of(outcome)
-
-    def _ask(self, request: _Request) -> HeldFile | _Doubtful:
-        """Ask for one file; runs in a worker, and keeps what came at once."""
-        listed, held = request.listed, request.held
-        since = held.http_modified if held is not None else None
-        answer = self.origin.file(listed.uri, since)
-        if answer.data is None:
-            if held is None:
-                raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
-            return replace(held, uri=listed.uri)
-        known = request.session.files.get(listed.path)
-        file = _held(listed, answer.data, answer.last_modified, request.session.stamp, known)
-        if _contradicts(listed, file):
-            return _Doubtful(answer.data, answer.last_modified or "")
-        self.store.keep_file(self.number, request.session.experiment.id, file, answer.data)
-        request.session.vouchers[listed.path] = "fetched"
-        return file
-
-    def _settle(self, doubtful: Mapping[str, tuple[_Session, dict[str, _Doubtful]]]) -> None:
-        """List again the sessions whose files contradict their listing, and read these twice."""
-        if not doubtful:
-            return
-        resources = self._resources_of([session for session, _ in doubtful.values()])
-        listings, errors = self.origin.files(resources)
-        self._fail_all(doubtful, listings, errors)
-        again: list[tuple[_Request, _Doubtful]] = []
-        for one, (session, files) in doubtful.items():
-            if one not in listings:
-                continue
-            mine = (file for file in listings[one] if file.resource_id == resources[one].id)
-            session.listing |= {file.path: Listed.of(file) for file in mine}
-            session.renewed = True
-            for path, first in files.items():
-                session.waiting.add(path)
-                again.append((_Request(session, session.listing[path], None), first))
-        for (request, _), outcome in self.origin.each(self._ask_again, again):
-            session, path = request.session, request.listed.path
-            session.waiting.discard(path)
-            self._take(session, path, outcome)
-            if not session.waiting:
-                self._complete(session)
-
-    def _ask_again(self, pair: tuple[_Request, _Doubtful]) -> HeldFile:
-        """Read a file a second time: two equal answers go before what is listed."""
-        request, first = pair
-        listed, session = request.listed, request.session
-        answer = self.origin.file(listed.uri, None)
-        if answer.data is None:
-            raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
-        file = _held(listed, answer.data, answer.last_modified, session.stamp, None)
-        if _contradicts(listed, file):
-            if answer.data != first.data:
-                raise ObjectChanged(
-                    f"{listed.uri} gave other bytes each time, and none that its digest or size "
-                    "in the listing fits; it may be written at this moment."
-                )
-            file = replace(file, stale=listed.digest)
-        self.store.keep_file(self.number, session.experiment.id, file, answer.data)
-        session.vouchers[listed.path] = "fetched"
-        return file
-
-    def _resources_of(self, sessions: Sequence[_Session]) -> dict[str, Resource]:
-        """Return the resources that were chosen; ask again for those of the last run."""
-        known = {one.experiment.id: one.resource for one in sessions}
-        found, _ = self.origin.resources(
-            [one for one, resource in known.items() if resource is None], self.scope.place
-        )
-        for one, rows in found.items():
-            known[one], _, _ = sync.pick_resource(rows, self.scope.resource, _place(self.scope))
-        return {one: resource for one, resource in known.items() if resource is not None}
-
     # --- sessions --------------------------------------------------------------------
 
-    def _complete(self, session: _Session) -> None:
+    def _complete(self, session: Work) -> None:
         """Read a session whose files are here, and commit it if none is missing."""
         one = session.experiment.id
         readings: dict[str, Reading] = {}
@@ -471,9 +268,10 @@ class Gathering:
                 continue
             reading = self._read(session, measurement, choice)
             if reading is None:
-                why = f"its files in the cache {self.store.folder} are damaged: collect it again"
+                why = f"its files in the cache {self.store.folder} were damaged: collect it again"
                 self.done.failures[measurement.name, one] = Failure("failed", why)
                 session.failures |= dict.fromkeys(choice.paths, Failure("failed", why))
+                self.store.drop_files(self.number, [(one, path) for path in choice.paths])
                 continue
             readings[measurement.name] = reading
         self._forget_unverified(session, readings)
@@ -493,7 +291,7 @@ class Gathering:
             )
         self._finish(one)
 
-    def _read(self, session: _Session, measurement: Measurement, choice: Choice) -> Reading | None:
+    def _read(self, session: Work, measurement: Measurement, choice: Choice) -> Reading | None:
         experiment = session.experiment
         if not choice:
             return Reading(unread(experiment.id, measurement, choice, self.scope.resource), None)
@@ -512,7 +310,7 @@ class Gathering:
             known=self._known[measurement.name].get(experiment.id),
         )
 
-    def _forget_unverified(self, session: _Session, readings: Mapping[str, Reading]) -> None:
+    def _forget_unverified(self, session: Work, readings: Mapping[str, Reading]) -> None:
         """Forget unreadable files that no digest vouches for: they may be garbled in transit."""
         bad = {
             path
@@ -529,7 +327,7 @@ class Gathering:
                 session.failures[path] = Failure("unreadable", "")
 
     @staticmethod
-    def _vouched(session: _Session, file: HeldFile) -> HeldFile | None:
+    def _vouched(session: Work, file: HeldFile) -> HeldFile | None:
         """Return a file as it is kept under the new inventory; None if it is not."""
         listed = session.listing.get(file.path)
         if listed is None:
@@ -544,33 +342,3 @@ class Gathering:
                 stamp=session.stamp,
             )
         return file if sync.still_good(listed, file, session.stamp) else None
-
-
-def _place(scope: Scope) -> sync.Place:
-    return sync.check_place(scope.place)
-
-
-def _held(
-    listed: Listed, data: bytes, modified: str | None, stamp: str, known: HeldFile | None
-) -> HeldFile:
-    """Describe bytes that have come; a digest known to be stale stays so."""
-    stale = known.stale if known is not None and known.stale == listed.digest else ""
-    return HeldFile(
-        listed.path,
-        listed.resource_id,
-        listed.uri,
-        sha256(data).hexdigest(),
-        md5(data, usedforsecurity=False).hexdigest(),
-        len(data),
-        stale,
-        modified or "",
-        stamp,
-        time.time(),
-    )
-
-
-def _contradicts(listed: Listed, file: HeldFile) -> bool:
-    """Whether bytes are others than those that the server lists, as far as it tells."""
-    if listed.digest and listed.digest != file.stale:
-        return listed.digest != file.md5
-    return not file.stale and listed.size is not None and listed.size != file.size

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from .held import HeldSession
+from .sync import Place
 
 __all__ = ["Result", "Scope", "SessionRecord"]
 
@@ -32,7 +33,7 @@ class Scope:
     login: str
     project: str
     resource: str
-    place: str
+    place: Place
 
     @property
     def folder_name(self) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from nearline.errors import NearlineError, NotFound, Offline
 from nearline.xnat.inventory import Experiment
 
-from .gather import Gathered, Gathering, Progress
+from .gather import Gathering, Progress
 from .records import Scope
+from .session_work import Gathered
 
 if TYPE_CHECKING:
     from nearline.xnat.client import FileAnswer

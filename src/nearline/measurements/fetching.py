@@ -1,0 +1,237 @@
+"""Fetching the files of sessions: once, kept as they come, and twice where they are in doubt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import md5, sha256
+from typing import TYPE_CHECKING
+
+from nearline.errors import NearlineError, NotFound, ObjectChanged
+
+from . import sync
+from .held import HeldFile, Listed
+from .session_work import Failure, Work
+
+if TYPE_CHECKING:
+    from nearline.xnat.inventory import Resource
+
+    from .origin import Origin
+    from .records import Scope
+    from .store import MeasurementStore
+
+__all__ = ["Fetching"]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A file to ask for; `held` is what the server shall compare with."""
+
+    session: Work
+    listed: Listed
+    held: HeldFile | None
+
+
+@dataclass(frozen=True)
+class _Doubtful:
+    """Bytes that contradict what the server lists."""
+
+    data: bytes
+    http_modified: str
+
+
+class Fetching:
+    """Fetches what sessions wait for.
+
+    Parameters
+    ----------
+    origin : Origin
+        The server.
+    store : MeasurementStore
+        Where files are kept.
+    scope, number : Scope, int
+        What they are about, and its number in the store.
+    level : str
+        Level of verification.
+    force : bool
+        Trust nothing that is held.
+    complete : callable
+        Called with each session when all its files have come or failed.
+    give_up : callable
+        Called with experiment ids that were asked for, answers and errors: settles the sessions
+        that were not answered for.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        store: MeasurementStore,
+        scope: Scope,
+        number: int,
+        level: sync.Level,
+        *,
+        force: bool,
+        complete: Callable[[Work], None],
+        give_up: Callable[[Iterable[str], Mapping[str, object], Mapping[str, NearlineError]], None],
+    ) -> None:
+        self.origin = origin
+        self.store = store
+        self.scope = scope
+        self.number = number
+        self.level = level
+        self.force = force
+        self.complete = complete
+        self.give_up = give_up
+
+    def run(self, sessions: Sequence[Work]) -> None:
+        """Fetch what is needed, and commit each session when its files are here."""
+        requests: list[_Request] = []
+        outdated: list[tuple[str, str]] = []
+        for session in sessions:
+            wanted = {path for choice in session.choices.values() for path in choice.paths}
+            for path in sorted(wanted):
+                step = self._step(session, path)
+                session.vouchers[path] = step.voucher
+                held = session.files.get(path)
+                if step.outdated:
+                    outdated.append((session.experiment.id, path))
+                    del session.files[path]
+                if step.action == "keep":
+                    continue
+                session.waiting.add(path)
+                conditional = held if step.action == "ask" else None
+                requests.append(_Request(session, session.listing[path], conditional))
+        # Known to be wrong: a run that dies now must not leave them to be vouched for.
+        self.store.drop_files(self.number, outdated)
+        for session in sessions:
+            if not session.waiting:
+                self.complete(session)
+        doubtful: dict[str, tuple[Work, dict[str, _Doubtful]]] = {}
+        for request, outcome in self.origin.each(self._ask, requests):
+            session, path = request.session, request.listed.path
+            session.waiting.discard(path)
+            if isinstance(outcome, _Doubtful):
+                one = session.experiment.id
+                doubtful.setdefault(one, (session, {}))[1][path] = outcome
+            else:
+                self._take(session, path, outcome)
+            if not session.waiting and session.experiment.id not in doubtful:
+                self.complete(session)
+        self._settle(doubtful)
+
+    def _step(self, session: Work, path: str) -> sync.Step:
+        return sync.file_step(
+            self.level,
+            session.listing[path],
+            session.files.get(path),
+            renewed=session.renewed,
+            stamp=session.stamp,
+            force=self.force,
+            not_modified=self.origin.not_modified,
+        )
+
+    def _take(self, session: Work, path: str, outcome: HeldFile | NearlineError) -> None:
+        if isinstance(outcome, HeldFile):
+            session.files[path] = outcome
+        elif isinstance(outcome, NotFound):
+            why = f"{path} is listed, but the server does not find it ({outcome})"
+            session.failures[path] = Failure("file missing", why)
+        else:
+            session.failures[path] = Failure.of(outcome)
+
+    def _ask(self, request: _Request) -> HeldFile | _Doubtful:
+        """Ask for one file; runs in a worker, and keeps what came at once."""
+        listed, held = request.listed, request.held
+        since = held.http_modified if held is not None else None
+        answer = self.origin.file(listed.uri, since)
+        if answer.data is None:
+            if held is None:
+                raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
+            return replace(held, uri=listed.uri)
+        known = request.session.files.get(listed.path)
+        file = _held(listed, answer.data, answer.last_modified, request.session.stamp, known)
+        if _contradicts(listed, file):
+            return _Doubtful(answer.data, answer.last_modified or "")
+        self.store.keep_file(self.number, request.session.experiment.id, file, answer.data)
+        request.session.vouchers[listed.path] = "fetched"
+        return file
+
+    def _settle(self, doubtful: Mapping[str, tuple[Work, dict[str, _Doubtful]]]) -> None:
+        """List again the sessions whose files contradict their listing, and read these twice."""
+        if not doubtful:
+            return
+        resources = self._resources_of([session for session, _ in doubtful.values()])
+        listings, errors = self.origin.files(resources)
+        self.give_up(doubtful, listings, errors)
+        again: list[tuple[_Request, _Doubtful]] = []
+        for one, (session, files) in doubtful.items():
+            if one not in listings:
+                continue
+            mine = (file for file in listings[one] if file.resource_id == resources[one].id)
+            session.listing |= {file.path: Listed.of(file) for file in mine}
+            session.renewed = True
+            for path, first in files.items():
+                session.waiting.add(path)
+                again.append((_Request(session, session.listing[path], None), first))
+        for (request, _), outcome in self.origin.each(self._ask_again, again):
+            session, path = request.session, request.listed.path
+            session.waiting.discard(path)
+            self._take(session, path, outcome)
+            if not session.waiting:
+                self.complete(session)
+
+    def _ask_again(self, pair: tuple[_Request, _Doubtful]) -> HeldFile:
+        """Read a file a second time: two equal answers go before what is listed."""
+        request, first = pair
+        listed, session = request.listed, request.session
+        answer = self.origin.file(listed.uri, None)
+        if answer.data is None:
+            raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
+        file = _held(listed, answer.data, answer.last_modified, session.stamp, None)
+        if _contradicts(listed, file):
+            if answer.data != first.data:
+                raise ObjectChanged(
+                    f"{listed.uri} gave other bytes each time, and none that its digest or size "
+                    "in the listing fits; it may be written at this moment."
+                )
+            file = replace(file, stale=listed.digest)
+        self.store.keep_file(self.number, session.experiment.id, file, answer.data)
+        session.vouchers[listed.path] = "fetched"
+        return file
+
+    def _resources_of(self, sessions: Sequence[Work]) -> dict[str, Resource]:
+        """Return the resources that were chosen; ask again for those of the last run."""
+        known = {one.experiment.id: one.resource for one in sessions}
+        found, _ = self.origin.resources(
+            [one for one, resource in known.items() if resource is None], self.scope.place
+        )
+        for one, rows in found.items():
+            known[one], _, _ = sync.pick_resource(rows, self.scope.resource, self.scope.place)
+        return {one: resource for one, resource in known.items() if resource is not None}
+
+
+def _held(
+    listed: Listed, data: bytes, modified: str | None, stamp: str, known: HeldFile | None
+) -> HeldFile:
+    """Describe bytes that have come; a digest known to be stale stays so."""
+    stale = known.stale if known is not None and known.stale == listed.digest else ""
+    return HeldFile(
+        listed.path,
+        listed.resource_id,
+        listed.uri,
+        sha256(data).hexdigest(),
+        md5(data, usedforsecurity=False).hexdigest(),
+        len(data),
+        stale,
+        modified or "",
+        stamp,
+        time.time(),
+    )
+
+
+def _contradicts(listed: Listed, file: HeldFile) -> bool:
+    """Whether bytes are others than those that the server lists, as far as it tells."""
+    if listed.digest and listed.digest != file.stale:
+        return listed.digest != file.md5
+    return not file.stale and listed.size is not None and listed.size != file.size
