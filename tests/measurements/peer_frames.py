@@ -12,7 +12,7 @@ from typing import Any
 import peers
 from nearline.measurements.bx_views import bx_view
 from nearline.measurements.families import choose, find
-from peers.environments import run_peer
+from peers.environments import ask_peer
 
 __all__ = ["Job", "frames", "same_frame", "view"]
 
@@ -38,7 +38,7 @@ def frames(jobs: list[Job]) -> list[dict[str, Any]]:
         | {"files": {path: base64.b64encode(data).decode() for path, data in job.files.items()}}
         for job in jobs
     ]
-    found: list[dict[str, Any]] = json.loads(run_peer("bx", _SCRIPT, json.dumps(given)))
+    found: list[dict[str, Any]] = json.loads(ask_peer("bx", _SCRIPT, json.dumps(given)))
     return found
 
 

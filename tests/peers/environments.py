@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import subprocess
 import venv
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from servers.daemon import missing
 
-__all__ = ["PEERS", "peer_python", "run_peer"]
+__all__ = ["PEERS", "ask_peer", "peer_python", "run_peer"]
 
 PEERS = {
     "bx": ("bbrc-bx==0.9.2", "bbrc-pyxnat==1.6.4.post3"),
@@ -51,3 +52,29 @@ def run_peer(name: str, script: Path, text: str) -> str:
     if done.returncode:
         raise RuntimeError(f"{script.name} failed: {done.stderr[-3000:]}")
     return done.stdout
+
+
+def ask_peer(name: str, script: Path, line: str) -> str:
+    """Send a line to a script that answers line by line, and that runs until the tests end."""
+    process = _running(name, script)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    if not answer:
+        raise RuntimeError(f"{script.name} ended with status {process.wait()}.")
+    return answer
+
+
+@cache
+def _running(name: str, script: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [peer_python(name), str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    # Its input ends when this process does, and so does its loop.
+    atexit.register(process.communicate)
+    return process

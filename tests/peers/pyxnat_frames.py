@@ -1,7 +1,8 @@
 """Runs functions of pyxnat's derivatives, unmodified, on files: its own interpreter runs this.
 
-Reads JSON: a list of jobs ``{"label", "files": {path: text}, "module", "function", "arguments"}``.
-Writes JSON: for each ``{"columns", "rows"}``, or ``{"error"}`` with the name of the exception.
+Reads a line of JSON: a list of jobs ``{"label", "files", "module", "function", "arguments"}``, the
+files by path in base64. Answers with a line: for each job ``{"columns", "rows"}``, or ``{"error"}``
+with the name of the exception. So on until there is no more input.
 """
 
 import base64
@@ -90,4 +91,5 @@ def run(job):
     return {"columns": [str(name) for name in frame.columns], "rows": rows}
 
 
-json.dump([run(job) for job in json.load(sys.stdin)], sys.stdout)
+for line in sys.stdin:
+    print(json.dumps([run(job) for job in json.loads(line)]), flush=True)
