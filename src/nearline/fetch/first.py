@@ -186,6 +186,10 @@ def _run(
         while waiting:
             part = over.get()
             waiting.discard(part)
+            with engine().lock:
+                # Handed on. Were it held until the others land, callers that open objects side
+                # by side could each hold what the next one needs.
+                engine().release(part)
             if part is parts[0] and part.answer is None:
                 # Without its beginning an object is of no use.
                 raise part.raised()
@@ -196,7 +200,6 @@ def _run(
         with engine().lock:
             for part in waiting:
                 part.cancelled = True
-            for part in (*parts, *waiting):
                 engine().release(part)
         for part in waiting:
             part.interrupt()
