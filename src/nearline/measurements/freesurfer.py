@@ -190,15 +190,9 @@ def _parcellation(files: Mapping[str, bytes], *, where: str, hires: bool) -> Row
 
 def _add_table(rows: RowsBuilder, stats: StatsFile, *, side: str | None, atlas: str | None) -> None:
     for column in stats.columns:
-        for region, value in zip(stats.regions, column.values.tolist(), strict=True):
-            rows.add(
-                side=side,
-                atlas=atlas,
-                measurement=column.name,
-                region=region,
-                value=value,
-                unit=column.unit,
-            )
+        rows.add_table(
+            column.name, stats.regions, column.values, unit=column.unit, side=side, atlas=atlas
+        )
 
 
 def _finish(

@@ -187,6 +187,27 @@ class RowsBuilder:
         for name, column in self._extra.items():
             column.append((extra or {})[name])
 
+    def add_table(
+        self,
+        measurement: str,
+        regions: Sequence[str],
+        values: NDArray[np.float64],
+        *,
+        unit: str | None,
+        side: str | None,
+        atlas: str | None,
+    ) -> None:
+        """Add a row for each region: one column of a table. For builders without extra columns."""
+        count = len(regions)
+        columns = self._columns
+        columns["side"].extend([side] * count)
+        columns["atlas"].extend([atlas] * count)
+        columns["analysis"].extend([None] * count)
+        columns["measurement"].extend([measurement] * count)
+        columns["region"].extend(regions)
+        columns["value"].extend(values.tolist())
+        columns["unit"].extend([unit] * count)
+
     def finish_file(self, path: str, **facts: Any) -> None:
         """Close a file: the rows since the last one are its own.
 
