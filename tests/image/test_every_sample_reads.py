@@ -19,6 +19,7 @@ FOLDERS = (
     Path(__file__).parents[3] / "shared" / "data" / "dicom",
 )
 
+
 def samples():
     for folder in FOLDERS:
         for path in sorted(folder.rglob("*")):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nearline.errors import InvalidDicom, MissingFrames
 from nearline.image.frames import Part
 from nearline.image.opened import Opened, assemble, read_dataset
+from nearline.image.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -65,7 +66,7 @@ def join(opened: Sequence[Opened]) -> Opened:
 
 def joined_dataset(opened: Opened) -> Dataset:
     """Parse the header of an image; for a concatenation, what that of the whole would be."""
-    datasets = [read_dataset(part.reader) for part in opened.frames.parts]
+    datasets = side_by_side(read_dataset, [part.reader for part in opened.frames.parts])
     dataset = datasets[0]
     if len(datasets) == 1:
         return dataset

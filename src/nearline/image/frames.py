@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import closing
-from contextvars import copy_context
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nearline.cache.tiles import TileMemory, tile_memory
-from nearline.dicom.codecs import DecoderName, decode
-from nearline.dicom.icc import IccTransform
+from nearline.dicom.codecs.decode import DecoderName, decode
+from nearline.dicom.codecs.icc import IccTransform
 from nearline.errors import NearlineError
-from nearline.image.pool import decode_pool, workers
+from nearline.image.decoding import run_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nearline.dicom.byte_reader import Buffer
+    from nearline.dicom.codecs.frame_format import FrameFormat
     from nearline.dicom.deflated import InflatedReader
-    from nearline.dicom.frame_format import FrameFormat
     from nearline.dicom.frame_index import FrameIndex
     from nearline.fetch.reader import Reader
     from nearline.ranges import ByteRange
@@ -54,19 +52,45 @@ class Part:
     first: int = 0
     inflated: InflatedReader | None = None
 
-    def stream(self, ranges: Sequence[ByteRange]) -> Generator[tuple[int, Buffer], None, None]:
-        """Yield each range's number and bytes, as they land."""
+    def stream(self, frames: Sequence[int]) -> Generator[tuple[int, Buffer], None, None]:
+        """Yield frames, by their indices in the whole image, and their bytes, as they land."""
+        ranges = self.index.ranges(frame - self.first for frame in frames)
+        with closing(self._read(ranges)) as landing:
+            for which, data in landing:
+                frame, whole = frames[which], data
+                # Here and not in the threads that decode, which shall wait for no server.
+                while (rest := self.index.missing(frame - self.first, whole)) is not None:
+                    ((_, more),) = self._read([rest])
+                    whole = b"".join((whole, more))
+                yield frame, whole
+
+    def payload(self, frame: int, data: Buffer) -> Buffer:
+        """Return an encoded frame from what `stream` yields for it."""
+        return self.index.payload(frame - self.first, data)
+
+    def ahead(self, frames: Sequence[int], most: int) -> tuple[Callable[[], None], int]:
+        """Begin to fetch frames that will be streamed soon, in order, up to `most` bytes.
+
+        Returns
+        -------
+        tuple of (callable, int)
+            What to call once they have been streamed, and the bytes begun.
+        """
+        begun: list[ByteRange] = []
+        total = 0
+        if self.inflated is None:
+            for span in self.index.ranges(frame - self.first for frame in frames):
+                total += span.length
+                if total > most:
+                    break
+                begun.append(span)
+        return self.reader.ahead(begun).release, min(total, most)
+
+    def _read(self, ranges: Sequence[ByteRange]) -> Generator[tuple[int, Buffer], None, None]:
         if self.inflated is None:
             yield from self.reader.stream(ranges)
         else:
             yield from enumerate(self.inflated.read_many(ranges))
-
-    def payload(self, local: int, data: Buffer) -> Buffer:
-        """Return the encoded frame from the bytes of its range, by its index in this part."""
-        while (rest := self.index.missing(local, data)) is not None:
-            ((_, more),) = self.stream([rest])
-            data = b"".join((data, more))
-        return self.index.payload(local, data)
 
     @property
     def stop(self) -> int:
@@ -84,7 +108,7 @@ class Frames:
     format_ : FrameFormat
         How each frame is encoded.
     decoder : {"default", "pydicom"}
-        See `nearline.dicom.codecs.decode`.
+        See `nearline.dicom.codecs.decode.decode`.
     profiles : sequence of bytes
         ICC profiles that frames may be asked through.
     """
@@ -101,6 +125,8 @@ class Frames:
         self.decoder = decoder
         self._profiles = tuple(profiles)
         self._transforms: dict[int, IccTransform] = {}
+        # Asked for once: what is open keeps its name, and spelling it takes as long as a tile.
+        self._identities = {part.first: part.reader.source.identity for part in self.parts}
         # Stands for the version of an object that nothing identifies: equal only to itself.
         self._unversioned = object()
 
@@ -109,10 +135,9 @@ class Frames:
 
     def raw(self, frame: int) -> bytes:
         """Return the encoded bytes of a frame, by its 0-based index."""
-        part = next(part for part in self.parts if frame < part.stop)
-        local = frame - part.first
-        ((_, data),) = part.stream([part.index.range_of(local)])
-        return bytes(part.payload(local, data))
+        part = self._part(frame)
+        ((_, data),) = part.stream([frame])
+        return bytes(part.payload(frame, data))
 
     def visit(
         self, frames: Sequence[int], use: Use, *, profiles: Sequence[int | None] | None = None
@@ -143,35 +168,42 @@ class Frames:
                 missing.append(frame)
             else:
                 use(frame, tile)
-        for part, some in self._by_part(missing):
-            self._fetch(part, some, chosen, use)
-
-    def _fetch(
-        self, part: Part, frames: list[int], chosen: dict[int, int | None], use: Use
-    ) -> None:
-        """Fetch and decode frames of one part, given as indices of the whole image."""
-        ranges = part.index.ranges(frame - part.first for frame in frames)
+        if not missing:
+            return
 
         def finish(landed: tuple[int, Buffer]) -> None:
-            which, data = landed
-            frame = frames[which]
-            use(frame, self._decoded(part, frame, data, chosen[frame]))
+            frame, data = landed
+            use(frame, self._decoded(frame, data, chosen[frame]))
 
-        with closing(part.stream(ranges)) as stream:
-            if len(frames) <= _INLINE:
+        with closing(self._landing(missing)) as stream:
+            if len(missing) <= _INLINE:
                 for landed in stream:
                     finish(landed)
             else:
-                _run_each(stream, finish)
+                run_each(stream, finish)
 
-    def _decoded(self, part: Part, frame: int, data: Buffer, profile: int | None) -> NDArray[Any]:
+    def _landing(self, frames: Sequence[int]) -> Generator[tuple[int, Buffer], None, None]:
+        """Yield frames and their bytes as they land, of several parts fetched side by side."""
+        groups = list(self._by_part(frames))
+        # What is begun ahead holds memory until its turn comes.
+        most = self.parts[0].reader.settings.max_bytes_in_flight // 2
+        with ExitStack() as begun:
+            for part, some in groups[1:]:
+                release, taken = part.ahead(some, most)
+                begun.callback(release)
+                most -= taken
+            for part, some in groups:
+                with closing(part.stream(some)) as stream:
+                    yield from stream
+
+    def _decoded(self, frame: int, data: Buffer, profile: int | None) -> NDArray[Any]:
         """Return the tile, decoded here unless another caller is doing just that."""
+        part = self._part(frame)
 
         def compute() -> NDArray[Any]:
-            local = frame - part.first
-            payload = part.payload(local, data)
+            payload = part.payload(frame, data)
             try:
-                tile = decode(payload, self.format, decoder=self.decoder, index=local)
+                tile = decode(payload, self.format, decoder=self.decoder, index=frame - part.first)
             except NearlineError as fault:
                 raise type(fault)(f"{part.reader.url}: {fault}") from None
             return tile if profile is None else self._transform(profile).apply(tile)
@@ -189,40 +221,16 @@ class Frames:
         return transform
 
     def _key(self, frame: int, profile: int | None) -> tuple[object, ...]:
-        part = next(part for part in self.parts if frame < part.stop)
+        part = self._part(frame)
         reader = part.reader
         version = reader.validator.key or self._unversioned
-        return (reader.source.identity, version, frame - part.first, self.decoder, profile)
+        return (self._identities[part.first], version, frame - part.first, self.decoder, profile)
+
+    def _part(self, frame: int) -> Part:
+        return next(part for part in self.parts if frame < part.stop)
 
     def _by_part(self, frames: Sequence[int]) -> Iterator[tuple[Part, list[int]]]:
         for part in self.parts:
             some = [frame for frame in frames if part.first <= frame < part.stop]
             if some:
                 yield part, some
-
-
-def _run_each(items: Iterator[Any], work: Callable[[Any], None]) -> None:
-    """Run `work` on each item in the decoding pool, while later items are still coming.
-
-    Few items wait at a time, so that what decoding has not caught up with is
-    bounded by the fetching, which then waits too.
-    """
-    pool = decode_pool()
-    most = 4 * workers()
-    pending: set[Future[None]] = set()
-    try:
-        for item in items:
-            # A context cannot be entered twice at a time; copying one costs next to nothing.
-            pending.add(pool.submit(copy_context().run, work, item))
-            if len(pending) >= most:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-    except BaseException:
-        for future in pending:
-            future.cancel()
-        raise

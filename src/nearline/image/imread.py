@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nearline.image.concatenation import join
 from nearline.image.image import Image
 from nearline.image.opened import open_image
+from nearline.image.side_by_side import side_by_side
 from nearline.opening import open_reader
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from nearline.dicom.codecs import DecoderName
+    from nearline.dicom.codecs.decode import DecoderName
+    from nearline.image.opened import Opened
 
 __all__ = ["imread"]
 
@@ -73,8 +75,11 @@ def open_as(
 ) -> _Image:
     """Open an image as a given class; see `imread`."""
     if isinstance(fp, Sequence) and not isinstance(fp, (str, bytes, bytearray, memoryview)):
-        readers = [open_reader(one, storage_options=storage_options) for one in fp]
-        return cls(join([open_image(reader, decoder)[0] for reader in readers]))
+
+        def open_one(part: Any) -> Opened:
+            return open_image(open_reader(part, storage_options=storage_options), decoder)[0]
+
+        return cls(join(side_by_side(open_one, fp)))
     return cls(*open_image(open_reader(fp, storage_options=storage_options), decoder))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nearline.dicom.artefact import Unreadable
-from nearline.dicom.columns import Columns
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.dicom.columns import Columns, References
 from nearline.dicom.deflated import InflatedReader
-from nearline.dicom.frame_format import FrameFormat
 from nearline.dicom.frame_index import FrameIndex, build
 from nearline.dicom.header import Header
 from nearline.dicom.header_reading import read_header
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from nearline.dicom.codecs import DecoderName
+    from nearline.dicom.codecs.decode import DecoderName
     from nearline.fetch.reader import Reader
     from nearline.image.tiles import Tiling
 
@@ -94,10 +94,11 @@ def open_image(reader: Reader, decoder: DecoderName) -> tuple[Opened, Dataset | 
         try:
             facts = Facts.from_bytes(kept_facts)
             index = FrameIndex.from_bytes(kept_frames)
+            inflated = _inflated(reader, facts)
         except Unreadable:
             pass
         else:
-            return assemble(facts, [Part(reader, index)], decoder), None
+            return assemble(facts, [Part(reader, index, inflated=inflated)], decoder), None
     header = read_header(reader)
     if header.pixel_keyword is None:
         raise NoPixels(
@@ -114,33 +115,41 @@ def open_image(reader: Reader, decoder: DecoderName) -> tuple[Opened, Dataset | 
         pixel_vr=header.pixel_vr,
     )
     facts = Facts.from_dataset(dataset, format_, header.functional_groups)
-    if inflated is None:
-        reader.keep(_HEADER, header.to_bytes())
-        reader.keep(_FRAMES, index.to_bytes())
-        reader.keep(_FACTS, facts.to_bytes())
+    reader.keep(_HEADER, header.to_bytes())
+    reader.keep(_FRAMES, index.to_bytes())
+    reader.keep(_FACTS, facts.to_bytes())
     return assemble(facts, [Part(reader, index, inflated=inflated)], decoder), dataset
 
 
 def read_dataset(reader: Reader) -> Dataset:
     """Parse the header of an object that is open."""
+    return _header(reader).dataset()
+
+
+def _header(reader: Reader) -> Header:
     kept = reader.artefact(_HEADER)
     if kept is not None:
         try:
-            return Header.from_bytes(kept, reader).dataset()
+            return Header.from_bytes(kept, reader)
         except Unreadable:
             pass
-    return read_header(reader).dataset()
+    return read_header(reader)
+
+
+def _inflated(reader: Reader, facts: Facts) -> InflatedReader | None:
+    if facts.format.transfer_syntax_uid != _DEFLATED:
+        return None
+    return InflatedReader(reader, _header(reader))
 
 
 def _reopened(
     facts: bytes, parts: Sequence[tuple[Reader, bytes, int]], decoder: DecoderName
 ) -> Opened:
     known = Facts.from_bytes(facts)
-    deflated = known.format.transfer_syntax_uid == _DEFLATED
-    found = []
-    for reader, index, first in parts:
-        inflated = InflatedReader(reader, read_header(reader)) if deflated else None
-        found.append(Part(reader, FrameIndex.from_bytes(index), first, inflated))
+    found = [
+        Part(reader, FrameIndex.from_bytes(index), first, _inflated(reader, known))
+        for reader, index, first in parts
+    ]
     return assemble(known, found, decoder)
 
 
@@ -157,4 +166,19 @@ def _joined_columns(parts: Sequence[Columns]) -> Columns:
         for name in gaps
     }
     values = {name: np.concatenate([part[name] for part in parts]) for name in sorted(shared)}
-    return Columns(sum(part.number_of_frames for part in parts), values, whole)
+    number_of_frames = sum(part.number_of_frames for part in parts)
+    return Columns(number_of_frames, values, whole, _joined_references(parts))
+
+
+def _joined_references(parts: Sequence[Columns]) -> References | None:
+    firsts = np.cumsum([0, *(part.number_of_frames for part in parts)], dtype=np.int32)
+    held = [
+        replace(part.references, frame_index=part.references.frame_index + first)
+        for part, first in zip(parts, firsts, strict=False)
+        if part.references is not None
+    ]
+    if not held:
+        return None
+    return References(
+        *(np.concatenate([getattr(one, name) for one in held]) for name in References.__slots__)
+    )
