@@ -11,7 +11,9 @@ import typer
 
 from nearline.cache import maintenance
 from nearline.cli.output import JsonOption, bytes_text, print_json, print_table
-from nearline.errors import UnsupportedUrl
+from nearline.errors import InvalidOption, UnsupportedUrl
+from nearline.fetch.keeper import keeper
+from nearline.measurements import upkeep
 from nearline.settings import current
 from nearline.storage.url import canonical
 
@@ -24,6 +26,8 @@ FolderOption = Annotated[
 
 
 def _folder(given: Path | None) -> Path:
+    # What this process read may still be on its way into the folder.
+    keeper().drain()
     return given or current().cache_folder
 
 
@@ -45,8 +49,9 @@ def _canonical_prefix(url: str) -> str:
 def info(folder: FolderOption = None, json: JsonOption = False) -> None:
     """Say what the cache holds."""
     held = maintenance.info(_folder(folder))
+    measured = upkeep.info(_folder(folder))
     if json:
-        print_json(dataclasses.asdict(held))
+        print_json(dataclasses.asdict(held) | {"measurements": dataclasses.asdict(measured)})
         return
     print_table(
         {
@@ -58,6 +63,12 @@ def info(folder: FolderOption = None, json: JsonOption = False) -> None:
             "packs": held.packs,
             "oldest use": _when(held.oldest_use),
             "newest use": _when(held.newest_use),
+            "measurements": f"{bytes_text(measured.bytes)}, in {measured.folder}",
+        }
+        | {
+            f"  {one.project}, {one.resource}": f"{one.sessions} sessions and {one.files} files of "
+            f"{one.server} for {one.login or 'guest'}, checked {_when(one.checked)}"
+            for one in measured.holdings
         }
     )
 
@@ -66,13 +77,15 @@ def info(folder: FolderOption = None, json: JsonOption = False) -> None:
 def verify(folder: FolderOption = None, json: JsonOption = False) -> None:
     """Check every checksum and drop what is damaged; exit code 1 if anything was."""
     report = maintenance.verify(_folder(folder))
+    measured = upkeep.verify(_folder(folder))
     if json:
-        print_json(dataclasses.asdict(report))
+        print_json(dataclasses.asdict(report) | {"measurements": dataclasses.asdict(measured)})
     else:
         typer.echo(f"Checked {report.checked} parts, {bytes_text(report.bytes)}.")
-        for sentence in report.damaged:
+        typer.echo(f"Checked {measured.checked} files of measurements.")
+        for sentence in (*report.damaged, *measured.damaged):
             typer.echo(f"Damaged and dropped: {sentence}")
-    if not report.sound:
+    if not (report.sound and measured.sound):
         raise typer.Exit(1)
 
 
@@ -84,14 +97,32 @@ def clear(
     ] = None,
     folder: FolderOption = None,
 ) -> None:
-    """Remove what is kept from the disk, patient data included."""
+    """Remove what is kept from the disk, patient data included; measurements only without URL."""
     place = _folder(folder)
     if url is None:
         removed = maintenance.clear(place)
+        sessions = upkeep.purge(place)
+        if sessions:
+            typer.echo(f"Removed measurements of {sessions} sessions.")
     else:
         prefixes = (f"{whose} {_canonical_prefix(url)}" for whose in ("signed", "unsigned"))
         removed = sum(maintenance.clear(place, prefix) for prefix in prefixes)
     typer.echo(f"Removed {removed} versions of objects.")
+
+
+@app.command()
+def purge(
+    project: Annotated[
+        str | None, typer.Option(help="Measurements collected for this project, or owned by it.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="Only of the subject of this label.")] = None,
+    folder: FolderOption = None,
+) -> None:
+    """Remove measurements of a project, a subject, or a subject of a project from the disk."""
+    if project is None and subject is None:
+        raise InvalidOption("Say what to remove: --project, --subject, or both.")
+    sessions = upkeep.purge(_folder(folder), project=project, subject=subject)
+    typer.echo(f"Removed measurements of {sessions} sessions.")
 
 
 @app.command()

@@ -17,11 +17,11 @@ def run() -> None:
 
     from nearline.errors import NearlineError
 
-    from . import cache, info, region, selftest
+    from . import cache, collect, families, info, region, selftest
 
     app = typer.Typer(
         name="nearline",
-        help="Remote medical images, used as if they were local files.",
+        help="Remote medical images and measurements, used as if they were local files.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -29,6 +29,8 @@ def run() -> None:
     app.command("info")(info.info)
     app.command("region")(region.region)
     app.command("selftest")(selftest.selftest)
+    app.command("collect")(collect.collect)
+    app.command("families")(families.families)
     app.add_typer(cache.app, name="cache")
     try:
         app()

@@ -14,6 +14,7 @@ from nearline.errors import InvalidOption
 
 from .bx_views import BX_COLUMNS
 from .collect import gathered
+from .export import EXCEL_ROWS
 from .extras import openpyxl, pandas, pyarrow
 from .plan import Plan, planned
 from .shapes import bx_shape
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["cache_ashs", "cache_freesurfer6"]
 
 log = logging.getLogger("nearline.measurements")
-
-EXCEL_ROWS = 1_048_576
-"""Rows of a sheet, its header included."""
 
 _WITH_ETIV = ("aseg", "hippoSfVolumes")
 """Tables to which bx adds the eTIV of the session's aseg.stats."""
