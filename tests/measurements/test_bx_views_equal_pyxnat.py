@@ -31,7 +31,7 @@ def made_files(version, seed):
         for name, annotation in (("aparc", "aparc"), ("aparc.a2009s", "aparc.a2009s")):
             text = made.aparc(version, hemi, seed=seed, annotation=annotation)
             files[f"sub-01/stats/{hemi}.{name}.stats"] = text
-        for mode in ("T1", "T1-T2"):
+        for mode in ("T1", "T1-T2", "T1.long"):
             number = seed + len(mode) + len(hemi)
             files[f"sub-01/mri/{hemi}.hippoSfVolumes-{mode}.v21.txt"] = made.subfields(seed=number)
             files[f"sub-01/mri/{hemi}.amygNucVolumes-{mode}.v21.txt"] = made.subfields(seed=-number)

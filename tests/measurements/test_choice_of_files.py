@@ -59,7 +59,8 @@ def test_a_longitudinal_run_alone_is_read_and_noted():
 
 
 def test_the_same_path_twice_is_one_file():
-    assert chosen(["stats/aseg.stats"] * 2, "aseg").paths == ("stats/aseg.stats",)
+    choice = chosen(["stats/aseg.stats"] * 2, "aseg")
+    assert (choice.paths, choice.notes) == (("stats/aseg.stats",), ())
 
 
 def test_two_files_for_one_purpose_are_noted():

@@ -122,8 +122,10 @@ def test_volumes_in_voxels_are_left_out_and_noted(family):
 
 
 @pytest.mark.parametrize("family", ["freesurfer6", "freesurfer6_hires", "freesurfer7"])
-def test_volumes_that_the_file_calls_fixed_are_kept(family):
-    files = {"stats/aseg.stats": made.aseg("7.4.1", voxel=0.512)}
+@pytest.mark.parametrize("build", ["7.4.1", "a build of my own"])
+def test_volumes_that_the_file_calls_fixed_are_kept(family, build):
+    text = made.aseg("7.4.1", voxel=0.512).replace("cvs_version 7.4.1", f"cvs_version {build}")
+    files = {"stats/aseg.stats": text}
     rows = parse("aseg", files, family=family)
     assert "BrainSegVol" in rows.region
     assert rows.files[0].notes == ()
