@@ -71,6 +71,18 @@ def test_any_sequence_of_calls_equals_a_local_file(calls: list[tuple[object, ...
         assert results[0] == results[1]
 
 
+def test_line_is_no_longer_than_asked_where_windows_meet() -> None:
+    content = b"x" * (1 << 20) + b"\n"
+    reader = Reader(MemorySource(content), Settings(cache="memory"))
+    file = RemoteFile(reader)
+    file.read(100)
+    window = len(file.peek())
+    file.seek(window - 9, 1)
+    assert file.readline(20) == b"x" * 20
+    assert file.readline() == content[100 + window + 11 :]
+    assert file.readline() == b""
+
+
 def test_it_says_what_it_is(file: RemoteFile) -> None:
     assert file.readable()
     assert file.seekable()

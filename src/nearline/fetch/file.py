@@ -87,6 +87,21 @@ class RemoteFile(io.BufferedIOBase):
         """Fill a buffer, as `readinto`."""
         return self.readinto(buffer)
 
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return bytes up to a line's end or `size` bytes, whichever comes first."""
+        # That of the base class returns more than `size` where two windows meet.
+        line = bytearray()
+        with self._lock:
+            left = self._length(size)
+            while left > 0:
+                if not self._rest():
+                    self._fill(1)
+                at_hand = bytes(self._rest()[:left])
+                found = self._take(at_hand.find(b"\n") + 1 or len(at_hand))
+                line += found
+                left = 0 if line.endswith(b"\n") else left - len(found)
+        return bytes(line)
+
     def peek(self, size: int = 0, /) -> bytes:
         """Return bytes that follow, without moving on; at least one unless at the end."""
         with self._lock:
