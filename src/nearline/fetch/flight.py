@@ -123,6 +123,7 @@ class Flight(Request):
 
     def take(self, answer: Answer) -> bool:
         """Take a range; an entire object becomes the one download of it."""
+        self.version.notice_balancer()
         if answer.kind != "whole":
             return True
         with engine().lock:

@@ -138,7 +138,7 @@ class ObjectVersion:
 
     def put(self, start: int, data: Buffer) -> None:
         """Keep bytes, where this object's bytes are kept."""
-        self._notice_balancer()
+        self.notice_balancer()
         if self.source.in_place:
             return
         if self._place is not None:
@@ -233,8 +233,8 @@ class ObjectVersion:
         version = self.store.version(self.source.identity, self.pin.validator, checked=self.checked)
         return self.store, version
 
-    def _notice_balancer(self) -> None:
-        """File pieces under what still identifies the version once its ETag does not."""
+    def notice_balancer(self) -> None:
+        """Say it once an ETag identifies nothing, and file pieces under what still does."""
         with engine().lock:
             noticed = self._filed != self.pin.validator
             self._filed = self.pin.validator
