@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from urllib.parse import parse_qs, urlsplit
@@ -82,6 +82,8 @@ class Reply:
         Close the connection after so many body bytes.
     reset : bool
         Close it with a TCP reset.
+    cookies : sequence of str
+        Values of Set-Cookie.
     """
 
     status: int = 200
@@ -95,6 +97,7 @@ class Reply:
     stall_s: float = 0.0
     cut_at: int | None = None
     reset: bool = False
+    cookies: Sequence[str] = ()
 
     @property
     def paced(self) -> bool:

@@ -36,6 +36,7 @@ def format_head(reply: Reply) -> bytes:
         phrase = "Unnamed"
     lines = [f"HTTP/1.1 {reply.status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+    lines += [f"Set-Cookie: {cookie}" for cookie in reply.cookies]
     if reply.chunked:
         lines.append("Transfer-Encoding: chunked")
     elif reply.status not in (204, 304):
