@@ -109,16 +109,17 @@ class Accounts:
         A cookie of a session that is open decides; then name and password, which open a session;
         then the guest where guests are let in, or where a path is `public`.
         """
-        key = _cookie(headers)
+        key, credentials = _cookie(headers), _basic(headers)
         with self._lock:
             session = self._sessions.get(key)
-            if session is not None:
+            if session is not None and session.user == GUEST and credentials is not None:
+                del self._sessions[key]
+            elif session is not None:
                 session.requests += 1
                 limit = self.behaviour.session_requests
                 if limit is None or session.user == GUEST or session.requests <= limit:
                     return Visit(session.user, key, new=False)
                 del self._sessions[key]
-        credentials = _basic(headers)
         if credentials is not None:
             return self.sign_in(*credentials)
         if public or not self.behaviour.require_login:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ELEMENTS", "XSD", "ancestors"]
+__all__ = ["ELEMENTS", "SCHEMAS", "ancestors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +12,12 @@ class _Type:
     base: str | None = None
     attributes: tuple[str, ...] = ()
     children: tuple[tuple[str, str], ...] = ()
+    lists: tuple[tuple[str, str, str], ...] = ()
     shown: str | None = None
     abstract: bool = False
 
+
+_RESOURCES = ("resources", "resource", "abstractResource")
 
 _TYPES: dict[str, _Type] = {
     "investigatorData": _Type(None, ("ID", "firstname", "lastname")),
@@ -26,13 +29,21 @@ _TYPES: dict[str, _Type] = {
         None,
         ("ID", "secondary_ID"),
         (("name", "xs:string"), ("description", "xs:string")),
+        (_RESOURCES,),
         shown="ID",
     ),
-    "subjectData": _Type(None, ("ID", "project", "label"), shown="label"),
+    "subjectData": _Type(
+        None,
+        ("ID", "project", "label"),
+        (),
+        (("experiments", "experiment", "subjectAssessorData"), _RESOURCES),
+        shown="label",
+    ),
     "experimentData": _Type(
         None,
         ("ID", "project", "label"),
         (("date", "xs:date"), ("note", "xs:string")),
+        (_RESOURCES,),
         shown="label",
         abstract=True,
     ),
@@ -40,7 +51,11 @@ _TYPES: dict[str, _Type] = {
         "experimentData", (), (("subject_ID", "xs:string"),), abstract=True
     ),
     "imageSessionData": _Type(
-        "subjectAssessorData", (), (("scanner", "xs:string"),), abstract=True
+        "subjectAssessorData",
+        (),
+        (("scanner", "xs:string"),),
+        (("scans", "scan", "imageScanData"), ("assessors", "assessor", "imageAssessorData")),
+        abstract=True,
     ),
     "mrSessionData": _Type("imageSessionData", (), (("fieldStrength", "xs:string"),)),
     "petSessionData": _Type("imageSessionData", (), (("tracer", "xs:string"),)),
@@ -89,6 +104,12 @@ def _declare(name: str, kind: _Type) -> str:
     children = "".join(
         f'<xs:element name="{child}" type="{of}" minOccurs="0"/>' for child, of in kind.children
     )
+    children += "".join(
+        f'<xs:element name="{many}" minOccurs="0"><xs:complexType><xs:sequence>'
+        f'<xs:element name="{one}" type="xnat:{of}" minOccurs="0" maxOccurs="unbounded"/>'
+        "</xs:sequence></xs:complexType></xs:element>"
+        for many, one, of in kind.lists
+    )
     body = f"<xs:sequence>{children}</xs:sequence>" if children else ""
     body += "".join(f'<xs:attribute name="{a}" type="xs:string"/>' for a in kind.attributes)
     if kind.base:
@@ -104,5 +125,18 @@ def _declare(name: str, kind: _Type) -> str:
     )
 
 
-XSD = _HEAD + "".join(_declare(name, kind) for name, kind in _TYPES.items()) + "</xs:schema>\n"
-"""The schema ``xnat``."""
+_FS = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<xs:schema targetNamespace="http://nrg.wustl.edu/fs" '
+    'xmlns:fs="http://nrg.wustl.edu/fs" xmlns:xnat="http://nrg.wustl.edu/xnat" '
+    'xmlns:xs="http://www.w3.org/2001/XMLSchema">\n'
+    '<xs:element name="Freesurfer" type="fs:fsData"/>\n<xs:complexType name="fsData">'
+    '<xs:complexContent><xs:extension base="xnat:imageAssessorData"><xs:sequence>'
+    '<xs:element name="fs_version" type="xs:string" minOccurs="0"/></xs:sequence>'
+    "</xs:extension></xs:complexContent></xs:complexType>\n</xs:schema>\n"
+)
+
+SCHEMAS = {
+    "xnat": _HEAD + "".join(_declare(name, kind) for name, kind in _TYPES.items()) + "</xs:schema>",
+    "fs": _FS,
+}
+"""The schemas by name."""

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 from nearline.testing.exchange import Reply
 from nearline.testing.xnat.archive import GUEST
 from nearline.testing.xnat.call import Call
-from nearline.testing.xnat.schema import ELEMENTS, XSD
-from nearline.testing.xnat.tables import page, status_page, table, text
+from nearline.testing.xnat.schema import ELEMENTS, SCHEMAS
+from nearline.testing.xnat.tables import login_page, page, status_page, table, text
 
 __all__ = ["answer_site"]
 
@@ -19,6 +19,8 @@ __all__ = ["answer_site"]
 def front_page(call: Call) -> Reply:
     """Return the page at ``/``, from which xnatpy learns who is signed in."""
     user = call.visit.user
+    if user == GUEST and call.behaviour.require_login:
+        return login_page()
     who = (
         'Logged in as: <span style="color:red;">Guest</span>'
         if user == GUEST
@@ -125,6 +127,7 @@ def element(call: Call, name: str) -> Reply:
     return table(columns, rows, form=call.form)
 
 
+_SCHEMA = re.compile(rf"/(?:xapi/)?schemas/({'|'.join(SCHEMAS)})(?:/.*)?$")
 _TOKENS = re.compile(r"/data/services/tokens/(\w+)(/.*)?$")
 
 
@@ -147,9 +150,9 @@ def answer_site(call: Call, path: str) -> tuple[str, Reply] | None:
         known = {"version": call.behaviour.version, "buildNumber": "1", "buildDate": "2024-01-01"}
         return "site", text(json.dumps(known), kind="application/json")
     if path == "/xapi/schemas":
-        return "site", text('["xnat"]', kind="application/json")
-    if path in ("/xapi/schemas/xnat", "/schemas/xnat/xnat.xsd", "/xapi/schemas/xnat/xnat"):
-        return "site", text(XSD, kind="application/xml")
+        return "site", text(json.dumps(list(SCHEMAS)), kind="application/json")
+    if found := _SCHEMA.match(path):
+        return "site", text(SCHEMAS[found[1]], kind="application/xml")
     if path == "/data/search/elements":
         return "site", elements(call)
     if path.startswith("/data/search/elements/"):
