@@ -108,10 +108,11 @@ class Table:
 
         The file is open since the table was: another run may have put a newer one in its place.
         """
-        if self._made is not None:
+        if self._file is None:
             return self._made
-        with pyarrow().PythonFile(self._file, mode="r") as file:
-            table = pyarrow_parquet().read_table(file)
+        number = self._file.fileno()
+        content = os.pread(number, os.fstat(number).st_size, 0)
+        table = pyarrow_parquet().read_table(pyarrow().BufferReader(content))
         return table.replace_schema_metadata(None).unify_dictionaries()
 
 

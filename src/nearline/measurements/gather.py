@@ -131,7 +131,10 @@ class Gathering:
         by_id = {one.id: one for one in experiments}
         known = {one: record.held for one, record in held.items()}
         modified = {one.id: one.last_modified for one in experiments}
-        asked = sync.to_look_up(self.level, modified, known, force=self.force)
+        if self.origin.offline:
+            asked = tuple(one for one in modified if one not in known)
+        else:
+            asked = sync.to_look_up(self.level, modified, known, force=self.force)
         found, errors = self.origin.resources(asked, self.scope.place)
         self._fail_all(asked, found, errors)
         picked: dict[str, tuple[Resource, str, str]] = {}
