@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ WANTED = ByteRange(0, 10_000)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> DiskStore:
-    return disk(tmp_path)
+def store(tmp_path: Path) -> Iterator[DiskStore]:
+    one = disk(tmp_path)
+    yield one
+    one.close()
 
 
 def claim_as(store: DiskStore, holder: Holder, *, lease: float = 60.0) -> None:

@@ -132,8 +132,8 @@ class StoreMachine(RuleBasedStateMachine):
         maintenance.clear(self.folder, None if number is None else url(number))
         self.sure.clear()
 
-    @rule(seed=st.integers(0, 2**32), flips=st.integers(1, 400))
-    def damage(self, seed: int, flips: int) -> None:
+    @rule(seed=st.integers(0, 2**32), flips=st.integers(1, 400), at_once=st.booleans())
+    def damage(self, seed: int, flips: int, at_once: bool) -> None:
         self._everyone_reopens()
         chance = random.Random(seed)
         for pack in self._packs():
@@ -144,9 +144,11 @@ class StoreMachine(RuleBasedStateMachine):
                     byte = file.read(1) or b"\0"
                     file.seek(at)
                     file.write(bytes([byte[0] ^ 1 << chance.randrange(8)]))
+        if at_once:
+            self._look_everywhere()
 
-    @rule(seed=st.integers(0, 2**32))
-    def lose_writes(self, seed: int) -> None:
+    @rule(seed=st.integers(0, 2**32), at_once=st.booleans())
+    def lose_writes(self, seed: int, at_once: bool) -> None:
         """A crash of the machine: blocks are zeros, ends are gone."""
         self._everyone_reopens()
         chance = random.Random(seed)
@@ -159,6 +161,8 @@ class StoreMachine(RuleBasedStateMachine):
                         file.write(bytes(min(4096, size - at)))
                 if chance.random() < 0.5:
                     file.truncate(chance.randrange(size + 1))
+        if at_once:
+            self._look_everywhere()
 
     @rule()
     def remember_catalogue(self) -> None:
@@ -182,6 +186,12 @@ class StoreMachine(RuleBasedStateMachine):
     def delete_folder(self) -> None:
         shutil.rmtree(self.folder / "v1", ignore_errors=True)
         self.sure.clear()
+
+    def _look_everywhere(self) -> None:
+        for number, ranges in self.put_ever.items():
+            for one in ranges:
+                for part in self.stores[0].held(open_version(self.stores[0], url(number)), one):
+                    self._look(0, number, part)
 
     def _everyone_reopens(self) -> None:
         """What was checked once in a process is not checked again: a new one looks."""

@@ -479,7 +479,8 @@ class DiskStore:
     def close(self) -> None:
         """Record what is pending, end the background thread and close every handle."""
         self._flusher.stop()
-        self.flush()
+        if self.packs.folder.exists():  # what somebody removed is not made again for the end
+            self.flush()
         self.packs.close()
         self.catalogue.close()
         atexit.unregister(self.close)

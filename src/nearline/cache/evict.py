@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nearline.cache import pieces
 from nearline.cache.catalogue import PIECE_COLUMNS, Catalogue, Stored
+from nearline.cache.folder import occupied
 from nearline.cache.packs import Packs
 from nearline.provenance import Validator
 
@@ -91,8 +92,7 @@ def make_room(catalogue: Catalogue, packs: Packs, bound: int) -> None:
         except (BlockingIOError, PermissionError):
             return
         sizes = _account(catalogue, packs)
-        database = sum(one.stat().st_size for one in catalogue.folder.iterdir() if one.is_file())
-        bound = max(bound - database, bound // 2)
+        bound = max(bound - occupied(catalogue.folder), bound // 2)
         if sum(sizes.values()) <= bound:
             return
         room = int(bound * KEEP)

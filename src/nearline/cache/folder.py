@@ -11,7 +11,8 @@ import warnings
 from pathlib import Path
 
 __all__ = [
-    "FORMAT", "CacheWarning", "Unusable", "filesystem_type", "locate", "prepare", "warn_once",
+    "FORMAT", "CacheWarning", "Unusable", "filesystem_type", "locate", "occupied", "prepare",
+    "warn_once",
 ]  # fmt: skip
 
 FORMAT = "v1"
@@ -156,6 +157,19 @@ def prepare(folder: Path) -> Path:
             "used instead. Set NEARLINE_CACHE_DIR to a folder that you can write."
         ) from None
     return inner
+
+
+def occupied(folder: Path) -> int:
+    """Return the bytes of the files in a folder, folders within it left out."""
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if entry.is_file():
+                    total += entry.stat().st_size
+            except FileNotFoundError:
+                continue  # SQLite removes its log when it is closed
+    return total
 
 
 def _is_format(name: str) -> bool:

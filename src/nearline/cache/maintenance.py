@@ -12,7 +12,7 @@ from pathlib import Path
 from nearline.cache import pieces
 from nearline.cache.disk import DiskStore, forget_folder
 from nearline.cache.evict import rewrite
-from nearline.cache.folder import FORMAT, Unusable, locate
+from nearline.cache.folder import FORMAT, Unusable, locate, occupied
 from nearline.cache.inventory import drop, everything, identities, remove, totals
 from nearline.cache.memory import MemoryStore
 from nearline.cache.pieces import Piece
@@ -87,16 +87,16 @@ def info(folder: Path) -> CacheInfo:
     with _opened(folder) as store:
         if store is None:
             return CacheInfo(folder)
-        size = sum(one.stat().st_size for one in store.catalogue.folder.rglob("*") if one.is_file())
+        packs = store.packs.sizes()
         count, artefacts, versions, objects, oldest, newest = totals(store.catalogue)
         return CacheInfo(
             store.folder,
-            size,
+            occupied(store.catalogue.folder) + sum(packs.values()),
             objects,
             versions,
             count,
             artefacts,
-            len(store.packs.sizes()),
+            len(packs),
             oldest,
             newest,
         )
