@@ -1,0 +1,1 @@
+"""XNAT servers: logging in, asking politely, and what a project holds."""
