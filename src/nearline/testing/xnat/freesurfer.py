@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from random import Random
 
 from nearline.testing.xnat import regions
+from nearline.testing.xnat.archive import Archive
 from nearline.testing.xnat.recon_all import recon_all_paths
+from nearline.testing.xnat.records import Experiment
 from nearline.testing.xnat.stats_text import Brain
 
-__all__ = ["ashs_session", "freesurfer_session", "with_etiv"]
+__all__ = ["ashs_session", "freesurfer_project", "freesurfer_session", "with_etiv"]
 
 
 def freesurfer_session(
@@ -52,6 +54,7 @@ def freesurfer_session(
     for side in ("lh", "rh"):
         for name, names in _parcellations(brain.major).items():
             files[f"stats/{side}.{name}.stats"] = brain.aparc(side, name, names)
+        files[f"stats/{side}.w-g.pct.stats"] = brain.contrast(side)
     if brain.major >= 6:
         files["stats/brainvol.stats"] = brain.brainvol()
         files.update(_subfields(brain))
@@ -135,6 +138,50 @@ def ashs_session(seed: int | str, *, subject: str = "subject") -> dict[str, byte
             files[f"final/{subject}_{side}_{mode}_volumes.txt"] = "".join(lines).encode()
     files[f"final/{subject}_icv.txt"] = f"{subject} {draw.uniform(1.2e6, 1.8e6):.5g}\n".encode()
     return files
+
+
+def freesurfer_project(
+    archive: Archive,
+    project: str,
+    sessions: int,
+    *,
+    resource: str = "FREESURFER6",
+    version: str = "6.0.0",
+    listing: int = 0,
+    seed: int = 0,
+) -> list[Experiment]:
+    """Fill a project with sessions, each of a subject of its own; add it if it is new.
+
+    Parameters
+    ----------
+    archive : Archive
+        Where to.
+    project : str
+        Its id; subjects are labelled with it and a number.
+    sessions : int
+        How many.
+    resource : str
+        Label of the resource.
+    version, listing : str, int
+        As for `freesurfer_session`.
+    seed : int
+        The same seed, the same numbers.
+
+    Returns
+    -------
+    list of Experiment
+        The sessions.
+    """
+    if project not in archive.projects:
+        archive.add_project(project)
+    made = []
+    for number in range(1, sessions + 1):
+        subject = f"{project}{number:04d}"
+        session = archive.add_session(project, subject=subject, label=f"{subject}_MR1")
+        files = freesurfer_session(f"{seed}/{subject}", version, subject=subject, listing=listing)
+        archive.put_files(session, resource, files)
+        made.append(session)
+    return made
 
 
 def with_etiv(data: bytes, value: float) -> bytes:

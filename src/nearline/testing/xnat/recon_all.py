@@ -45,7 +45,6 @@ def recon_all_paths(subject: str) -> list[str]:
             *(f"touch/{side}.{step}.touch" for side in both for step in _STEPS),
             *(f"scripts/{n}" for n in ("recon-all.log", "recon-all.done", "build-stamp.txt")),
             *(f"stats/{side}.curv.stats" for side in both),
-            *(f"stats/{side}.w-g.pct.dummy" for side in both),
             *(f"tmp/{number:04d}.tmp" for number in range(1000)),
         )
     ]

@@ -135,7 +135,15 @@ _FS = (
     "</xs:extension></xs:complexContent></xs:complexType>\n</xs:schema>\n"
 )
 
+_XDAT = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<xs:schema targetNamespace="http://nrg.wustl.edu/xdat" '
+    'xmlns:xdat="http://nrg.wustl.edu/xdat" xmlns:xs="http://www.w3.org/2001/XMLSchema">\n'
+    "</xs:schema>\n"
+)
+
 SCHEMAS = {
+    "xdat": _XDAT,
     "xnat": _HEAD + "".join(_declare(name, kind) for name, kind in _TYPES.items()) + "</xs:schema>",
     "fs": _FS,
 }

@@ -28,6 +28,19 @@ _ASEG_COLUMNS = (
     ("normMax", "Intensity normMax", "MR"),
     ("normRange", "Intensity normRange", "MR"),
 )
+_CONTRAST_COLUMNS = (
+    ("Index", "Index", "NA"),
+    ("SegId", "Segmentation Id", "NA"),
+    ("NVertices", "Number of Vertices", "unitless"),
+    ("Area_mm2", "Area", "mm^2"),
+    ("StructName", "Structure Name", "NA"),
+    ("Mean", "Intensity Mean", "unknown"),
+    ("StdDev", "Itensity StdDev", "unknown"),
+    ("Min", "Intensity Min", "unknown"),
+    ("Max", "Intensity Max", "unknown"),
+    ("Range", "Intensity Range", "unknown"),
+    ("SNR", "Intensity SNR", "none"),
+)
 _APARC_COLUMNS = (
     ("StructName", "Structure Name", "NA"),
     ("NumVert", "Number of Vertices", "unitless"),
@@ -235,6 +248,28 @@ class Brain:
             f"# ColHeaders {' '.join(column for column, _, _ in _APARC_COLUMNS)}",
         ]
         return _text(lines + table)
+
+    def contrast(self, side: str) -> bytes:
+        """Return ``?h.w-g.pct.stats``: how much brighter white matter is than grey."""
+        draw = self.random
+        lines = self._head("mri_segstats", "surface", "Title Segmentation Statistics")
+        lines += [
+            f"# hemi {side}",
+            *_describe(_CONTRAST_COLUMNS),
+            f"# NRows {len(DESIKAN_KILLIANY)} ",
+            f"# NTableCols {len(_CONTRAST_COLUMNS)} ",
+            f"# ColHeaders  {' '.join(column for column, _, _ in _CONTRAST_COLUMNS)}  ",
+        ]
+        base = 1001 if side == "lh" else 2001
+        for row, name in enumerate(DESIKAN_KILLIANY):
+            count, mean, spread = draw.randrange(200, 14000), draw.gauss(22, 2), draw.gauss(5, 0.5)
+            low, high = mean - 3 * spread, mean + 3 * spread
+            lines.append(
+                f"{row + 1:>3}{base + row:>5}{count:>10}{count * 0.66:>11.1f}  {name:<32}"
+                f"{mean:>9.4f}{spread:>11.4f}{low:>11.4f}{high:>11.4f}{high - low:>11.4f}"
+                f"{mean / spread:>11.4f}"
+            )
+        return _text(lines)
 
     # --- lines ------------------------------------------------------------------------
 
