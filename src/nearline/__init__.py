@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AmbiguousFrames,
         CacheDamaged,
         DecodingFailed,
+        IncompleteCollection,
         InvalidDicom,
         InvalidLookupTable,
         InvalidOption,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from nearline.image.coordinate_system import CoordinateSystemNames
     from nearline.image.image import Image
     from nearline.image.imread import imread
+    from nearline.measurements.bx import cache_ashs, cache_freesurfer6
+    from nearline.measurements.collect import collect
     from nearline.opening import open  # noqa: A004
     from nearline.settings import Settings
     from nearline.traffic import Traffic
@@ -66,6 +69,7 @@ __all__ = [
     "CoordinateSystemNames",
     "DecodingFailed",
     "Image",
+    "IncompleteCollection",
     "InvalidDicom",
     "InvalidLookupTable",
     "InvalidOption",
@@ -93,6 +97,9 @@ __all__ = [
     "UnsupportedTransferSyntax",
     "UnsupportedUrl",
     "ann",
+    "cache_ashs",
+    "cache_freesurfer6",
+    "collect",
     "errors",
     "imread",
     "open",
@@ -111,6 +118,9 @@ _HOMES = {
     "RemoteFile": "nearline.fetch.file",
     "Settings": "nearline.settings",
     "Traffic": "nearline.traffic",
+    "cache_ashs": "nearline.measurements.bx",
+    "cache_freesurfer6": "nearline.measurements.bx",
+    "collect": "nearline.measurements.collect",
     "imread": "nearline.image.imread",
     "open": "nearline.opening",
 }

@@ -104,7 +104,9 @@ class ModelOrigin:
 
     # --- answers -------------------------------------------------------------------
 
-    def experiments(self, project: str = "P", *, shared: bool = False) -> list[Experiment]:
+    def experiments(
+        self, project: str = "P", *, shared: bool = False, place: str = "session"
+    ) -> list[Experiment]:
         self.asked["experiments"] += 1
         return [
             Experiment(
@@ -113,7 +115,9 @@ class ModelOrigin:
             for one, s in self.sessions.items()
         ]
 
-    def resources(self, experiments: Any, place: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    def resources(
+        self, experiments: Any, place: str, empty: Any = ()
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         found, errors = {}, {}
         for one in experiments:
             self.asked["resources"] += 1
@@ -142,7 +146,7 @@ class ModelOrigin:
             )
         return found, errors
 
-    def file(self, uri: str, since: str | None) -> Answer:
+    def file(self, uri: str, since: str | None, **_: Any) -> Answer:
         _, _, one, path = uri.split("/", 3)
         if self.stop_after is not None and len(self.fetched) >= self.stop_after:
             raise KeyboardInterrupt

@@ -15,6 +15,7 @@ from .held import HeldFile, Listed
 from .session_work import Failure, Work
 
 if TYPE_CHECKING:
+    from nearline.xnat.client import FileAnswer
     from nearline.xnat.inventory import Resource
 
     from .origin import Origin
@@ -144,7 +145,7 @@ class Fetching:
         """Ask for one file; runs in a worker, and keeps what came at once."""
         listed, held = request.listed, request.held
         since = held.http_modified if held is not None else None
-        answer = self.origin.file(listed.uri, since)
+        answer = self._answer(request.session, listed, since)
         if answer.data is None:
             if held is None:
                 raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
@@ -185,7 +186,7 @@ class Fetching:
         """Read a file a second time: two equal answers go before what is listed."""
         request, first = pair
         listed, session = request.listed, request.session
-        answer = self.origin.file(listed.uri, None)
+        answer = self._answer(session, listed, None)
         if answer.data is None:
             raise ObjectChanged(f"{listed.uri} was answered without its bytes.")
         file = _held(listed, answer.data, answer.last_modified, session.stamp, None)
@@ -199,6 +200,12 @@ class Fetching:
         self.store.keep_file(self.number, session.experiment.id, file, answer.data)
         session.vouchers[listed.path] = "fetched"
         return file
+
+    def _answer(self, session: Work, listed: Listed, since: str | None) -> FileAnswer:
+        one = session.experiment
+        about = f"{listed.path} of session {one.label} ({one.id}, project {self.scope.project})"
+        # A size that is blank or wrong does not make an empty answer a good one.
+        return self.origin.file(listed.uri, since, about=about, size=listed.size)
 
     def _resources_of(self, sessions: Sequence[Work]) -> dict[str, Resource]:
         """Return the resources that were chosen; ask again for those of the last run."""

@@ -135,7 +135,8 @@ class Gathering:
             asked = tuple(one for one in modified if one not in known)
         else:
             asked = sync.to_look_up(self.level, modified, known, force=self.force)
-        found, errors = self.origin.resources(asked, self.scope.place)
+        empty = [one for one in asked if one in known and _still_empty(known[one], modified[one])]
+        found, errors = self.origin.resources(asked, self.scope.place, empty)
         self._fail_all(asked, found, errors)
         picked: dict[str, tuple[Resource, str, str]] = {}
         rows: dict[str, str] = {}
@@ -146,7 +147,7 @@ class Gathering:
             )
             rows[one] = rows_stamp(candidates)
             if chosen is None:
-                self._lacks(by_id[one])
+                self._lacks(by_id[one], has_others=bool(resources))
             else:
                 picked[one] = (chosen, rows[one], note)
         wanted = sync.to_list(self.level, modified, rows, known, force=self.force)
@@ -180,7 +181,7 @@ class Gathering:
         for experiment in experiments:
             one = experiment.id
             if not records[one].held.has_resource:
-                self._lacks(experiment, commit=False)
+                self._lacks(experiment)
             elif not self.force and all(one in known for known in self._known.values()):
                 for name, known in self._known.items():
                     self.done.results[name][one] = known[one]
@@ -222,10 +223,10 @@ class Gathering:
             held,
         )
 
-    def _lacks(self, experiment: Experiment, *, commit: bool = True) -> None:
-        """Settle a session that lacks the resource."""
-        if commit:
-            held = HeldSession(experiment.last_modified, "", False)
+    def _lacks(self, experiment: Experiment, *, has_others: bool | None = None) -> None:
+        """Settle a session that lacks the resource; commit it if that was found in this run."""
+        if has_others is not None:
+            held = HeldSession(experiment.last_modified, "" if has_others else _EMPTY, False)
             self.store.commit_session(self.number, self._record(experiment, held, ""), (), ())
         for one in self.measurements:
             result = no_resource(experiment.id, one, self.scope.resource)
@@ -345,3 +346,11 @@ class Gathering:
                 stamp=session.stamp,
             )
         return file if sync.still_good(listed, file, session.stamp) else None
+
+
+_EMPTY = "no resources"
+"""In place of the stamp of rows: the session had no resource at all."""
+
+
+def _still_empty(held: HeldSession, last_modified: str) -> bool:
+    return held.rows == _EMPTY and held.last_modified == last_modified

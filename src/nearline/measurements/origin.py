@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from nearline.xnat.client import FileAnswer
     from nearline.xnat.inventory import Experiment, File, Resource
 
+    from .sync import Place
+
 __all__ = ["Origin"]
 
 Item = TypeVar("Item")
@@ -35,21 +37,27 @@ class Origin(Protocol):
     def not_modified(self) -> bool:
         """Whether conditional requests are answered."""
 
-    def experiments(self, project: str, *, shared: bool) -> Sequence[Experiment]:
+    def experiments(self, project: str, *, shared: bool, place: Place) -> Sequence[Experiment]:
         """List all experiments of a project."""
 
     def resources(
-        self, experiments: Sequence[str], place: str
+        self, experiments: Sequence[str], place: Place, known_empty: Iterable[str] = ()
     ) -> tuple[Mapping[str, tuple[Resource, ...]], Mapping[str, NearlineError]]:
-        """List the resources of experiments, and the errors of those that gave none."""
+        """List the resources of experiments, and the errors of those that gave none.
+
+        Of `known_empty` it is known that they had no resource at all.
+        """
 
     def files(
         self, resources: Mapping[str, Resource]
     ) -> tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]:
         """List the files of one resource each, by experiment id; and the errors."""
 
-    def file(self, uri: str, since: str | None) -> FileAnswer:
-        """Return the bytes of a file, or none if it was not modified since."""
+    def file(self, uri: str, since: str | None, *, about: str, size: int | None) -> FileAnswer:
+        """Return the bytes of a file, or none if it was not modified since.
+
+        `about` names it in messages, `size` is what is listed.
+        """
 
     def each(
         self, function: Callable[[Item], Outcome], items: Iterable[Item]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .origin import Origin
     from .plan import Plan
     from .store import MeasurementStore
+    from .sync import Place
 
 __all__ = ["HeldOrigin", "ProjectRun", "run"]
 
@@ -59,7 +60,9 @@ def run(
     NotFound
         No session has a resource that was asked for.
     """
-    listed = {one: origin.experiments(one, shared=plan.shared) for one in plan.projects}
+    listed = {
+        one: origin.experiments(one, shared=plan.shared, place=plan.place) for one in plan.projects
+    }
     wanted = _once_each(listed, plan.max_rows)
     labels = tuple(dict.fromkeys(asked.label for asked in plan.asked))
     runs = []
@@ -140,8 +143,9 @@ class HeldOrigin:
         self.server = server
         self.user = user
 
-    def experiments(self, project: str, *, shared: bool) -> Sequence[Experiment]:
+    def experiments(self, project: str, *, shared: bool, place: Place) -> Sequence[Experiment]:
         """List the sessions that are held of a project, whatever the resource."""
+        del place
         found = {
             one.experiment: one
             for one in self._store.held_of_project(self.server, self.user, project)
@@ -162,10 +166,10 @@ class HeldOrigin:
         ]  # fmt: skip
 
     def resources(
-        self, experiments: Sequence[str], place: str
+        self, experiments: Sequence[str], place: Place, known_empty: Iterable[str] = ()
     ) -> tuple[Mapping[str, tuple[Resource, ...]], Mapping[str, NearlineError]]:
         """Refuse: what was not held would have to be asked for."""
-        del place
+        del place, known_empty
         return {}, {one: self._refusal(f"session {one}") for one in experiments}
 
     def files(
@@ -174,10 +178,10 @@ class HeldOrigin:
         """Refuse."""
         return {}, {one: self._refusal(f"session {one}") for one in resources}
 
-    def file(self, uri: str, since: str | None) -> FileAnswer:
+    def file(self, uri: str, since: str | None, *, about: str, size: int | None) -> FileAnswer:
         """Refuse."""
-        del since
-        raise self._refusal(uri)
+        del uri, since, size
+        raise self._refusal(about)
 
     def each(
         self, function: Callable[[Item], Outcome], items: Iterable[Item]

@@ -1,0 +1,154 @@
+"""An XNAT as the origin of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nearline.errors import NearlineError
+from nearline.xnat import inventory
+from nearline.xnat.client import Client, FileAnswer
+from nearline.xnat.inventory import Assessor, Experiment, File, Resource
+from nearline.xnat.sessions import connect, identity
+
+if TYPE_CHECKING:
+    from .store import MeasurementStore
+    from .sync import Level, Place
+
+__all__ = ["XnatOrigin", "opened", "whose"]
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+def whose(c: Any, **login: Any) -> tuple[str, str]:
+    """Return server and user of what `opened` takes, without asking anybody."""
+    return identity(c, **login)
+
+
+@contextmanager
+def opened(c: Any, store: MeasurementStore, level: Level, **login: Any) -> Iterator[XnatOrigin]:
+    """Log in, unless the user is, and log out again.
+
+    What the server was found to be able to do is remembered for the next run.
+    """
+    found = connect(c, **login)
+    try:
+        client = Client(found)
+        origin = XnatOrigin(client, store.capabilities(client.server, client.user) or {})
+        if level in ("strict", "full"):
+            origin.find_out()
+        try:
+            yield origin
+        finally:
+            if origin.known != origin.remembered:
+                store.remember(client.server, client.user, origin.known)
+    finally:
+        if found is not c:
+            found.close()
+
+
+class XnatOrigin:
+    """An XNAT, through a client.
+
+    Parameters
+    ----------
+    client : Client
+        Logged in.
+    remembered : mapping
+        What was known about the server when the run began.
+    """
+
+    offline = False
+
+    def __init__(self, client: Client, remembered: Mapping[str, Any]) -> None:
+        self._client = client
+        self.remembered = dict(remembered)
+        for kind, (known, longest) in remembered.get("lists", {}).items():
+            if kind in client.learned:
+                client.learned[kind].known = known
+                client.learned[kind].longest = longest
+        self._not_modified = bool(remembered.get("not_modified"))
+        self._projects: dict[str, str] = {}
+        self._assessors: dict[str, tuple[Assessor, ...]] = {}
+        self._rows: dict[tuple[str, str], tuple[Resource, ...]] = {}
+
+    @property
+    def server(self) -> str:
+        """URL without credentials."""
+        return self._client.server
+
+    @property
+    def user(self) -> str:
+        """Who asks; empty for the guest."""
+        return self._client.user
+
+    @property
+    def not_modified(self) -> bool:
+        """Whether conditional requests are answered."""
+        return self._not_modified
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What to remember about the server."""
+        return self.remembered | {
+            "lists": {kind: [one.known, one.longest] for kind, one in self._client.learned.items()},
+            "not_modified": self._not_modified,
+        }
+
+    def find_out(self) -> None:
+        """Learn what a run that asks for files needs to know, unless it is remembered."""
+
+    def experiments(self, project: str, *, shared: bool, place: Place) -> Sequence[Experiment]:
+        """List all sessions of a project.
+
+        Where results may lie in assessors, a session is as new as these.
+        """
+        found = inventory.experiments(self._client, project, shared=shared)
+        self._projects |= {one.id: one.project for one in found if not one.shared}
+        if place == "session":
+            return found
+        theirs: dict[str, list[Assessor]] = {}
+        for one in inventory.assessors(self._client, project, xsi_type=None):
+            theirs.setdefault(one.session_id, []).append(one)
+        self._assessors |= {session: tuple(held) for session, held in theirs.items()}
+        return [
+            replace(one, last_modified=_joined(one, theirs[one.id])) if one.id in theirs else one
+            for one in found
+        ]
+
+    def resources(
+        self, experiments: Sequence[str], place: Place, known_empty: Iterable[str] = ()
+    ) -> tuple[Mapping[str, tuple[Resource, ...]], Mapping[str, NearlineError]]:
+        """List the resources of sessions, each once in a run, and the errors."""
+        unknown = [one for one in experiments if (one, place) not in self._rows]
+        of = [held for one in unknown for held in self._assessors.get(one, ())]
+        found, errors = inventory.resources(
+            self._client, unknown, place=place, of=of, known_empty=set(known_empty)
+        )
+        self._rows |= {(one, place): rows for one, rows in found.items()}
+        told = {one: self._rows[one, place] for one in experiments if (one, place) in self._rows}
+        return told, errors
+
+    def files(
+        self, resources: Mapping[str, Resource]
+    ) -> tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]:
+        """List the files of one resource each, by experiment id; and the errors."""
+        return inventory.files(self._client, resources, projects=self._projects)
+
+    def file(self, uri: str, since: str | None, *, about: str, size: int | None) -> FileAnswer:
+        """Return the bytes of a file, or none if it was not modified since."""
+        return self._client.file(uri, if_modified_since=since, about=about, size=size)
+
+    def each(
+        self, function: Callable[[Item], Outcome], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Outcome | NearlineError]]:
+        """Call a function for every item, several at once, and yield what it returned."""
+        return self._client.each(function, items)
+
+
+def _joined(session: Experiment, assessors: Sequence[Assessor]) -> str:
+    ages = sorted(f"{one.id}={one.last_modified}" for one in assessors)
+    return ";".join([session.last_modified, *ages])
