@@ -1,232 +1,24 @@
-"""The catalogue: which piece lies where, in SQLite."""
+"""The catalogue: which piece lies where."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-import threading
 import time
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from nearline.cache.changes import Changes
 from nearline.cache.claims import LEASE, Claimed, Holder
-from nearline.cache.pieces import Piece
-from nearline.cache.version import Version, merged, version_id
-from nearline.provenance import Validator
+from nearline.cache.database import Database
+from nearline.cache.rows import PIECE_COLUMNS, VERSION_COLUMNS, Stored, version_checksum, version_of
+from nearline.cache.version import Version, merged
 from nearline.ranges import ByteRange
 
-__all__ = [
-    "PIECE_COLUMNS",
-    "VERSION_COLUMNS",
-    "Catalogue",
-    "Moved",
-    "Stored",
-    "version_of",
-]
+__all__ = ["Catalogue"]
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS versions (
-    id INTEGER PRIMARY KEY, identity TEXT NOT NULL, size INTEGER, etag TEXT, generation TEXT,
-    last_modified TEXT, checked REAL NOT NULL, seen REAL NOT NULL, checksum INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS versions_identity ON versions (identity, seen);
-CREATE TABLE IF NOT EXISTS packs (
-    id INTEGER PRIMARY KEY, size INTEGER NOT NULL, created REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS pieces (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL, name TEXT NOT NULL,
-    start INTEGER NOT NULL, length INTEGER NOT NULL, pack INTEGER NOT NULL,
-    position INTEGER NOT NULL, checksum INTEGER NOT NULL, used REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS pieces_version ON pieces (version);
-CREATE UNIQUE INDEX IF NOT EXISTS pieces_pack ON pieces (pack, position);
-CREATE TABLE IF NOT EXISTS claims (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, version INTEGER NOT NULL, start INTEGER NOT NULL,
-    stop INTEGER NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, started INTEGER NOT NULL,
-    lease REAL NOT NULL);
-"""
-"""Of format v1, which the name of the folder says. Claims and bytes share one
-database, so that a claim is released in the transaction that records its bytes."""
-
-BUSY_TIMEOUT = 5.0
-
-VERSION_COLUMNS = "id, identity, size, etag, generation, last_modified, checked"
-PIECE_COLUMNS = "id, version, name, start, length, pack, position, checksum, used"
 _CLAIM = "id, start, stop, host, pid, started, lease"
 
 
-class Moved(OSError):
-    """The catalogue's file was removed or replaced while it was open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One row of the pieces."""
-
-    id: int
-    version: int
-    piece: Piece
-
-    @classmethod
-    def of(cls, row: Sequence[object]) -> Stored:
-        """Read a row; damaged ones give pieces that fail their checksum."""
-        one, version, name, start, length, pack, position, checksum, used = row
-        begin = _whole(start)
-        piece = Piece(
-            str(name), begin, begin + max(_whole(length), 0), _whole(pack), _whole(position),
-            _whole(checksum), float(used) if isinstance(used, (int, float)) else 0.0,
-        )  # fmt: skip
-        return cls(_whole(one), _whole(version), piece)
-
-
-def _whole(value: object) -> int:
-    # A flipped bit can turn a column of SQLite into another type.
-    return value if isinstance(value, int) else -1
-
-
-def _stamp(version: Version) -> int:
-    """Return the checksum of a row of the versions."""
-    told = version.validator
-    fields = (version.identity, told.size, told.etag, told.generation, told.last_modified)
-    return zlib.crc32(repr((*fields, float(version.checked))).encode())
-
-
-class Catalogue:
-    """SQLite in WAL mode: readers never wait, and a lost commit costs a refetch.
-
-    One connection reads and one writes, each under its own lock; where both
-    locks are held, the one for writing was taken first.
-
-    Parameters
-    ----------
-    folder : Path
-        Exists, and is private to the user.
-
-    Attributes
-    ----------
-    epoch : int
-        Rises whenever another database is opened than before: what was read
-        from the old one may be gone.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / "catalogue.sqlite"
-        self.write_lock = threading.RLock()
-        self.read_lock = threading.RLock()
-        self.epoch = 0
-        self._inode: tuple[int, int] | None = None
-        self._reader: sqlite3.Connection | None = None
-        self._writer: sqlite3.Connection | None = None
-
-    # --- connections ------------------------------------------------------------
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep every other process from opening or replacing the catalogue."""
-        fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
-
-    def _connect(self) -> sqlite3.Connection:
-        with self.alone():
-            # SQLite would take the mode from the umask; its -wal and -shm take it from this file.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            found = self._identify()
-            if self._inode is not None and found != self._inode:
-                if self._reader is not None or self._writer is not None:
-                    raise Moved(f"{self.path} was replaced")
-                self.epoch += 1
-            db = sqlite3.connect(
-                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
-            try:
-                if db.execute("PRAGMA user_version").fetchone()[0] != 1:
-                    db.execute("PRAGMA journal_mode=WAL")
-                    db.executescript(SCHEMA + "PRAGMA user_version=1;")
-                # A lost commit costs a refetch: only checkpoints need to reach the disk.
-                db.execute("PRAGMA synchronous=NORMAL")
-                # The log counts against the bound of the cache: about 1 MiB of it.
-                db.execute("PRAGMA wal_autocheckpoint=256")
-                db.execute("PRAGMA journal_size_limit=1048576")
-            except BaseException:
-                db.close()
-                raise
-            self._inode = found
-            return db
-
-    def _identify(self) -> tuple[int, int]:
-        info = os.stat(self.path)
-        return info.st_dev, info.st_ino
-
-    def _check_place(self) -> None:
-        try:
-            same = self._identify() == self._inode
-        except FileNotFoundError:
-            same = False
-        if not same:
-            raise Moved(f"{self.path} was removed or replaced")
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for reading; raises `Moved`, sqlite3.Error, OSError."""
-        with self.read_lock:
-            if self._reader is None:
-                self._reader = self._connect()
-            self._check_place()
-            yield self._reader
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give a transaction, committed at the end; raises as `reading`."""
-        with self.write_lock:
-            if self._writer is None:
-                with self.read_lock:
-                    self._writer = self._connect()
-            self._check_place()
-            db = self._writer
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    def close(self) -> None:
-        """Close both connections; the next use opens them again."""
-        with self.write_lock, self.read_lock:
-            writer, reader = self._writer, self._reader
-            self._writer = self._reader = None
-            for db in (writer, reader):
-                if db is not None:
-                    try:
-                        db.close()
-                    except sqlite3.Error:
-                        continue
-
-    def set_aside(self) -> None:
-        """Put a damaged database out of the way, unless somebody else just did."""
-        damaged = self._inode
-        with self.write_lock, self.read_lock:
-            self.close()
-            with self.alone():
-                try:
-                    replaced = damaged is not None and self._identify() != damaged
-                except FileNotFoundError:
-                    replaced = True
-                if not replaced:
-                    for suffix in ("", "-wal", "-shm"):
-                        old = self.path.with_name(self.path.name + suffix)
-                        if old.exists():
-                            old.replace(self.folder / f"damaged{suffix}")
-                self._inode = (0, 0)
+class Catalogue(Database):
+    """Versions, packs, pieces and claims, as the processes of one user recorded them."""
 
     # --- reading ------------------------------------------------------------------
 
@@ -243,9 +35,13 @@ class Catalogue:
                 "ORDER BY seen DESC LIMIT 4",
                 (identity,),
             ).fetchall()
-        for *row, stamp in rows:
+        for *row, checksum in rows:
             version = version_of(row)
-            if version is not None and version.identity == identity and _stamp(version) == stamp:
+            if (
+                version is not None
+                and version.identity == identity
+                and version_checksum(version) == checksum
+            ):
                 return version
         return None
 
@@ -336,9 +132,9 @@ class Catalogue:
         ).fetchone()
         seen = 0.0
         if row is not None:
-            *columns, stamp, seen = row
+            *columns, checksum, seen = row
             known = version_of(columns)
-            if known is not None and _stamp(known) == stamp:
+            if known is not None and version_checksum(known) == checksum:
                 version = Version(
                     version.id, version.identity, merged(known.validator, version.validator),
                     max(known.checked, version.checked),
@@ -355,7 +151,7 @@ class Catalogue:
             "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 version.id, version.identity, told.size, told.etag, told.generation,
-                told.last_modified, version.checked, seen, _stamp(version),
+                told.last_modified, version.checked, seen, version_checksum(version),
             ),
         )  # fmt: skip
 
@@ -393,32 +189,3 @@ class Catalogue:
         with self.writing() as db:
             until = time.time() + LEASE
             db.executemany("UPDATE claims SET lease=? WHERE id=?", [(until, c) for c in claims])
-
-    # --- fork ---------------------------------------------------------------------------
-
-    def before_fork(self) -> None:
-        """Close the connections, which no child may inherit, and keep them closed."""
-        self.write_lock.acquire()
-        self.read_lock.acquire()
-        self.close()
-
-    def after_fork(self) -> None:
-        """Let connections be opened again."""
-        self.read_lock.release()
-        self.write_lock.release()
-
-
-def version_of(row: Sequence[object]) -> Version | None:
-    """Read a row of the versions; None if it contradicts itself."""
-    one, identity, size, etag, generation, modified, checked = row
-    if not isinstance(identity, str) or not isinstance(checked, (int, float)):
-        return None
-    told = Validator(
-        size=size if isinstance(size, int) else None,
-        etag=etag if isinstance(etag, str) else None,
-        generation=generation if isinstance(generation, str) else None,
-        last_modified=modified if isinstance(modified, str) else None,
-    )
-    if not told.key or version_id(identity, told) != one:
-        return None
-    return Version(version_id(identity, told), identity, told, float(checked))

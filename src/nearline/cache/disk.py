@@ -9,18 +9,17 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from nearline.cache import claims, evict, pieces
+from nearline.cache import evict, pieces
 from nearline.cache.catalogue import Catalogue
-from nearline.cache.changes import Changes, Pending
 from nearline.cache.claims import Claim
 from nearline.cache.flusher import Flusher
 from nearline.cache.folder import Unusable, prepare, warn_once
 from nearline.cache.forking import quiet_on_fork
+from nearline.cache.index import Index
 from nearline.cache.known import Known
 from nearline.cache.memory import MemoryStore
 from nearline.cache.packs import Packs
@@ -28,14 +27,11 @@ from nearline.cache.pieces import LARGEST_PIECE, Piece, checksum
 from nearline.cache.trouble import Trouble, diagnose
 from nearline.cache.version import Buffer, Version, merged, version_id
 from nearline.provenance import Validator
-from nearline.ranges import ByteRange, merge, subtract
+from nearline.ranges import ByteRange, merge
 
 __all__ = ["DiskStore", "forget_folder"]
 
 _MIB = 1 << 20
-
-KNOWN_VERSIONS = 4096
-"""Versions whose extents stay in memory."""
 
 TOUCH_AFTER = 60.0
 """Seconds between two notes of the use of one piece."""
@@ -55,8 +51,8 @@ class DiskStore:
     trouble with the disk reaches the caller: what cannot be read is missing,
     what cannot be written is not kept, and one warning says why.
 
-    Locks, in the order in which they are taken: the packs' for writing, the
-    catalogue's for writing, this store's, the catalogue's for reading.
+    Locks, in the order in which they are taken: the packs' for writing, then
+    those of the index.
 
     Parameters
     ----------
@@ -83,11 +79,7 @@ class DiskStore:
         self.packs = Packs(
             inner / "packs", min(128 * _MIB, max(bound // 16, 65536)), self.catalogue
         )
-        self._lock = threading.RLock()
-        self._known: OrderedDict[int, Known] = OrderedDict()
-        self._pending = Pending()
-        self._claims: set[int] = set()
-        self._lost: set[int] = set()  # packs in which nothing more is recorded
+        self._index = Index(self.catalogue)
         self._evicting = threading.Lock()
         self._swept = False
         self._failed = False
@@ -101,13 +93,8 @@ class DiskStore:
 
     def latest(self, identity: str) -> Version | None:
         """Return the newest version known of an object."""
-        with self._lock:
-            pending = self._pending.latest.get(identity)
-        if pending is not None:
-            return pending
-        return self._guarded(lambda: self.catalogue.latest(identity), None) or self._memory.latest(
-            identity
-        )
+        known = self._guarded(lambda: self._index.latest(identity), None)
+        return known or self._memory.latest(identity)
 
     def version(self, identity: str, validator: Validator, *, checked: float) -> Version:
         """Return a version, which becomes the latest; unidentified ones live in memory."""
@@ -120,8 +107,7 @@ class DiskStore:
             checked = max(known.checked, checked)
         one = Version(number, identity, validator, checked)
         if one != known:
-            with self._lock:
-                self._pending.add_version(one)
+            self._index.add_version(one)
             self._flusher.wake()
         return one
 
@@ -134,15 +120,7 @@ class DiskStore:
         if wanted.stop <= wanted.start:
             return []
 
-        def look() -> list[ByteRange]:
-            with self._lock:
-                known = self._of(version)
-                found = known.extents.held(*wanted)
-                if found != [wanted] and self._refresh(known):
-                    found = known.extents.held(*wanted)
-                return found
-
-        return self._guarded(look, [])
+        return self._guarded(lambda: self._index.held(version, wanted), [])
 
     def get(self, version: Version, wanted: ByteRange) -> bytes | memoryview | None:
         """Return the wanted bytes, or None if one is missing or damaged."""
@@ -151,7 +129,7 @@ class DiskStore:
         if wanted.stop <= wanted.start:
             return b""
         for _ in range(3):  # an evictor may move pieces while they are read
-            cover = self._guarded(lambda: self._cover(version, wanted), None)
+            cover = self._guarded(lambda: self._index.cover(version, wanted), None)
             if cover is None:
                 return None
             known, chosen = cover
@@ -174,9 +152,7 @@ class DiskStore:
             return
         view = memoryview(data).cast("B")
         whole = ByteRange(start, start + len(view))
-        with self._lock:
-            missing = subtract([whole], self._of(version).extents.held(*whole))
-        for low, high in missing:
+        for low, high in self._index.missing(version, whole):
             self._store(version, "", low, view[low - start : high - start])
 
     def artefact(self, version: Version, name: str) -> bytes | None:
@@ -184,16 +160,8 @@ class DiskStore:
         if not version.lasting or self._failed:
             return self._memory.artefact(version, name)
 
-        def look() -> tuple[Known, Piece] | None:
-            with self._lock:
-                known = self._of(version)
-                if name not in known.artefacts:
-                    self._refresh(known)
-                piece = known.artefacts.get(name)
-                return None if piece is None else (known, piece)
-
         for _ in range(3):
-            found = self._guarded(look, None)
+            found = self._guarded(lambda: self._index.artefact(version, name), None)
             if found is None:
                 return None
             data = self._read(*found, 0, found[1].stop)
@@ -207,34 +175,6 @@ class DiskStore:
             self._memory.keep(version, name, data)
         else:
             self._store(version, name, 0, memoryview(data).cast("B"))
-
-    def _of(self, version: Version) -> Known:
-        known = self._known.get(version.id)
-        if known is None:
-            known = self._known[version.id] = Known(version)
-        else:
-            self._known.move_to_end(version.id)
-        return known
-
-    def _refresh(self, known: Known) -> bool:
-        """Take over what anyone recorded since; False if nobody did."""
-        stamp = self.catalogue.stamp()
-        if stamp == known.stamp:
-            return False
-        if stamp[0] != known.stamp[0]:
-            known.last_row = 0
-        rows = self.catalogue.pieces(known.version.id, known.last_row)
-        known.take(rows, self._pending.dropped)
-        known.stamp = stamp
-        return True
-
-    def _cover(self, version: Version, wanted: ByteRange) -> tuple[Known, list[Piece]] | None:
-        with self._lock:
-            known = self._of(version)
-            cover = known.extents.cover(*wanted)
-            if cover is None and self._refresh(known):
-                cover = known.extents.cover(*wanted)
-            return None if cover is None else (known, cover)
 
     def _read(self, known: Known, piece: Piece, start: int, stop: int) -> memoryview | None:
         """Read a part of a piece, all of which is checked the first time."""
@@ -258,15 +198,11 @@ class DiskStore:
             return None
         now = time.time()
         if now - piece.used >= TOUCH_AFTER:
-            piece.used = now
-            with self._lock:
-                self._pending.changes.touched[piece.pack, piece.position] = now
+            self._index.touch(piece, now)
         return memoryview(data)[start - low : stop - low]
 
     def _drop(self, known: Known, piece: Piece, damage: str) -> None:
-        with self._lock:
-            known.discard(piece)
-            self._pending.drop(piece)
+        self._index.drop(known, piece)
         if damage:
             log.warning(
                 "Dropped a damaged piece of the cache (%s): bytes %d to %d of %s%s.",
@@ -278,28 +214,24 @@ class DiskStore:
     def _store(self, version: Version, name: str, start: int, view: memoryview) -> None:
         if time.monotonic() < self._paused_until:
             return
-        with self._lock:
-            origin = self._of(version).seed(name)
+        origin = self._index.seed(version, name)
         size = len(view) if name else LARGEST_PIECE
         cuts = range(0, len(view), size) if len(view) else range(1)
         sums = [checksum(origin, start + at, view[at : at + size]) for at in cuts]
-        while self._lost:
-            self.packs.retire(self._lost.pop())
+        for pack in self._index.take_lost():
+            self.packs.retire(pack)
         place = self._guarded(lambda: self.packs.append(view), None)
         if place is None:
             return
         # From here on the bytes are in the file; only now may anyone hear of them.
         pack, position = place
         now = time.time()
-        with self._lock:
-            known = self._of(version)
-            for at, total in zip(cuts, sums, strict=True):
-                low, high = start + at, start + min(at + size, len(view))
-                piece = Piece(name, low, high, pack, position + at, total, now)
-                known.add(piece)
-                self._pending.add_piece(version, piece)
-            much = self._pending.size > min(32 * _MIB, self.bound // 16)
-        if much:
+        end = start + len(view)
+        new = [
+            Piece(name, low, min(low + size, end), pack, position + low - start, total, now)
+            for low, total in zip((start + at for at in cuts), sums, strict=True)
+        ]
+        if self._index.add(version, new) > min(32 * _MIB, self.bound // 16):
             self.flush()
         else:
             self._flusher.wake()
@@ -315,52 +247,18 @@ class DiskStore:
         return self._guarded(lambda: self._claim(version, wanted), alone)
 
     def _claim(self, version: Version, wanted: list[ByteRange]) -> Claim:
-        here = claims.here()
-        with self.catalogue.writing() as db:
-            # Nobody else can commit now: what is neither held nor claimed is ours.
-            changes = self._take()
-            try:
-                lost = self.catalogue.write(db, changes)
-                with self._lock:
-                    known = self._of(version)
-                    self._refresh(known)
-                    held = [part for one in wanted for part in known.extents.held(*one)]
-                now = time.time()
-                others = []
-                for one in self.catalogue.claims(db, version.id):
-                    if not claims.alive(one, now):
-                        db.execute("DELETE FROM claims WHERE id=?", (one.id,))
-                    elif one.holder != here:
-                        others.append(one)
-                mine, theirs, waiting = claims.divide(wanted, held, others)
-                ids = self.catalogue.add_claims(db, version.id, mine, here)
-            except BaseException:
-                self._give_back(changes)
-                raise
-        self._recorded(changes, lost)
-        with self._lock:
-            self._claims.update(ids)
+        mine, others, ids, waiting = self._index.claim(version, wanted)
         if ids:
             self._flusher.wake()  # renews the lease while the fetch lasts
 
         def release() -> None:
-            with self._lock:
-                self._claims.difference_update(ids)
-                self._pending.changes.released.extend(ids)
+            self._index.release(ids)
             self.flush()
 
         def gone() -> bool:
-            return self._guarded(lambda: self._ended(version.id, waiting), True)
+            return self._guarded(lambda: self._index.ended(version, waiting), True)
 
-        return Claim(mine, theirs, release=release if ids else None, gone=gone if waiting else None)
-
-    def _ended(self, version: int, waiting: list[int]) -> bool:
-        now = time.time()
-        with self.catalogue.reading() as db:
-            return not any(
-                one.id in waiting and claims.alive(one, now)
-                for one in self.catalogue.claims(db, version)
-            )
+        return Claim(mine, others, release=release if ids else None, gone=gone if waiting else None)
 
     # --- recording --------------------------------------------------------------------
 
@@ -374,16 +272,7 @@ class DiskStore:
                 self._guarded(self._make_room, None)
 
     def _record(self) -> int:
-        with self.catalogue.write_lock:
-            changes = self._take()
-            if not changes:
-                return 0
-            try:
-                total, lost = self.catalogue.record(changes)
-            except BaseException:
-                self._give_back(changes)
-                raise
-            self._recorded(changes, lost)
+        total = self._index.record()
         self.packs.close_removed()
         return total
 
@@ -391,32 +280,9 @@ class DiskStore:
         self._swept = True
         evict.make_room(self.catalogue, self.packs, self.bound)
 
-    def _take(self) -> Changes:
-        with self._lock:
-            return self._pending.take()
-
-    def _give_back(self, changes: Changes) -> None:
-        with self._lock:
-            self._pending.give_back(changes)
-
-    def _recorded(self, changes: Changes, lost: set[int]) -> None:
-        with self._lock:
-            self._pending.recorded(changes)
-            # Only what is recorded can be read again from the catalogue.
-            if not self._pending.changes.pieces:
-                while len(self._known) > KNOWN_VERSIONS:
-                    self._known.popitem(last=False)
-            if lost:
-                self._lost |= lost
-                self._known.clear()
-
     def _in_background(self) -> bool:
         self.flush()
-        with self._lock:
-            claims_now = list(self._claims)
-        if claims_now:
-            self._guarded(lambda: self.catalogue.renew(claims_now), None)
-        return bool(claims_now)
+        return self._guarded(self._index.renew, not self._failed)
 
     # --- trouble ------------------------------------------------------------------------
 
@@ -473,8 +339,7 @@ class DiskStore:
 
     def forget(self) -> None:
         """Remember nothing of what is on the disk; what is held is read anew."""
-        with self._lock:
-            self._known.clear()
+        self._index.forget()
 
     def close(self) -> None:
         """Record what is pending, end the background thread and close every handle."""
@@ -490,20 +355,14 @@ class DiskStore:
     def before_fork(self) -> None:
         """Take every lock and close the database."""
         self.packs.before_fork()
-        self.catalogue.write_lock.acquire()
-        self._lock.acquire()
-        self.catalogue.before_fork()
+        self._index.before_fork()
 
     def after_fork(self, *, in_child: bool) -> None:
         """Release the locks; a child leaves to its parent what the parent has pending."""
         if in_child:
-            self._pending = Pending()
-            self._claims.clear()
             self._evicting = threading.Lock()
             self._flusher.forget()
-        self.catalogue.after_fork()
-        self._lock.release()
-        self.catalogue.write_lock.release()
+        self._index.after_fork(in_child=in_child)
         self.packs.after_fork(in_child=in_child)
 
 

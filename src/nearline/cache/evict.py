@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nearline.cache import pieces
-from nearline.cache.catalogue import PIECE_COLUMNS, Catalogue, Stored
+from nearline.cache.catalogue import Catalogue
 from nearline.cache.folder import occupied
 from nearline.cache.packs import Packs
+from nearline.cache.rows import PIECE_COLUMNS, Stored
 from nearline.provenance import Validator
 
 __all__ = ["PackUse", "hot_since", "make_room", "plan", "rewrite"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from nearline.cache.catalogue import PIECE_COLUMNS, VERSION_COLUMNS, Catalogue, Stored, version_of
+from nearline.cache.catalogue import Catalogue
+from nearline.cache.rows import PIECE_COLUMNS, VERSION_COLUMNS, Stored, version_of
 from nearline.cache.version import Version
 
 __all__ = ["drop", "everything", "identities", "remove", "totals"]

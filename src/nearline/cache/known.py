@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nearline.cache.catalogue import Stored
 from nearline.cache.extents import Extents
 from nearline.cache.pieces import Piece, seed
+from nearline.cache.rows import Stored
 from nearline.cache.version import Version
 
 __all__ = ["Known"]

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from enum import Enum, auto
 
-from nearline.cache.catalogue import Moved
+from nearline.cache.database import Moved
 
 __all__ = ["Trouble", "diagnose"]
 
