@@ -263,7 +263,7 @@ class Brain:
         base = 1001 if side == "lh" else 2001
         for row, name in enumerate(DESIKAN_KILLIANY):
             count, mean, spread = draw.randrange(200, 14000), draw.gauss(22, 2), draw.gauss(5, 0.5)
-            low, high = mean - 3 * spread, mean + 3 * spread
+            low, high = mean * 0.2, mean + 3 * spread
             lines.append(
                 f"{row + 1:>3}{base + row:>5}{count:>10}{count * 0.66:>11.1f}  {name:<32}"
                 f"{mean:>9.4f}{spread:>11.4f}{low:>11.4f}{high:>11.4f}{high - low:>11.4f}"
