@@ -136,11 +136,14 @@ def test_with_all_assessors_come_too_and_sessions_are_not_named(get):
     ]
 
 
-def test_an_experiment_that_nobody_has_is_an_empty_200_and_its_files_a_500(get):
+def test_an_experiment_that_nobody_has_is_an_empty_200_and_its_files_a_500(server, get):
     answer = get("/data/experiments/NOPE/resources?format=json")
     assert (answer.status_code, answer.content) == (200, b"")
     assert get(FILES.format("NOPE")).status_code == 500
     assert get("/data/experiments/NOPE").status_code == 404
+    server.behaviour.missing_experiment = 404
+    assert get("/data/experiments/NOPE/resources").status_code == 404
+    assert get(FILES.format("NOPE")).status_code == 404
 
 
 # --- listings of files -------------------------------------------------------------------
@@ -304,6 +307,8 @@ def test_servers_without_lists_take_one_for_an_unknown_id(server, get):
     server.behaviour.comma_lists = False
     assert get("/data/experiments/XNAT_E00001,XNAT_E00003/resources").status_code == 404
     assert len(rows(get("/data/experiments/XNAT_E00001/resources"))) == 2
+    server.behaviour.unknown_list = 200
+    assert get("/data/experiments/XNAT_E00001,XNAT_E00003/resources").content == b""
 
 
 def test_targets_that_are_too_long_are_refused(server, get):

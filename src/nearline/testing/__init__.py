@@ -2,7 +2,7 @@
 
 `RangeServer` serves objects on loopback, logs what it is asked and misbehaves in
 the ways that `nearline.testing.faults` lists; `DelayProxy` puts distance between
-it, or any other server, and a client.
+it, or any other server, and a client. `nearline.testing.xnat` simulates an XNAT.
 
 Nothing here reaches beyond the loopback interface, and the package itself
 never imports it.

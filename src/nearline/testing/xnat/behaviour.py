@@ -17,12 +17,17 @@ class Behaviour:
     version : str
         As ``/xapi/siteConfig/buildInfo`` tells it.
     comma_lists : bool
-        Whether ``/experiments/E1,E2/...`` is understood (XNATTemplate.java:145-203). Otherwise the
-        list is an id that nobody has.
+        Whether ``/experiments/E1,E2/...`` is understood (XNATTemplate.java:145-203).
+    unknown_list : int
+        Otherwise the status of the answer: 404, or 200 with an empty body.
     longest_list : int or None
         Lists of more ids are refused with `list_refusal`, as by a proxy before the server.
     list_refusal : int
         400, 413, 414, 431, 502 or 504.
+    missing_experiment : int or None
+        Status of resources and files of an experiment that nobody has. None: as the source says,
+        200 with an empty body for resources (CatalogResourceList.java:139-145) and 500 for files
+        (FileList.java:503-540, where no project is found).
     longest_target : int
         Request targets of more bytes are refused with 414.
     folder_zip : bool
@@ -44,8 +49,10 @@ class Behaviour:
 
     version: str = "1.8.10"
     comma_lists: bool = True
+    unknown_list: int = 404
     longest_list: int | None = None
     list_refusal: int = 414
+    missing_experiment: int | None = None
     longest_target: int = 8000
     folder_zip: bool = True
     not_modified: bool = True

@@ -10,7 +10,7 @@ from nearline.testing.xnat import experiments as tables_of
 from nearline.testing.xnat.call import Call
 from nearline.testing.xnat.records import Experiment, Project, Subject
 from nearline.testing.xnat.resources import Catalogs, answer_files, catalog_xml, list_resources
-from nearline.testing.xnat.tables import status_page
+from nearline.testing.xnat.tables import status_page, text
 
 __all__ = ["answer_data"]
 
@@ -91,6 +91,9 @@ def _of_experiments(
     if refusal := _refuse_list(call, names):
         return _kind(rest, call), refusal
     found = _experiments(call, names, project)
+    if not found and call.behaviour.missing_experiment is not None:
+        status = call.behaviour.missing_experiment
+        return _kind(rest, call), status_page(status, "Unable to identify experiment")
     if below := _ASSESSORS.match(rest):
         return _of_assessors(call, found, below, project)
     return _of_resources(call, Catalogs(found), rest)
@@ -155,7 +158,9 @@ def _refuse_list(call: Call, names: str) -> Reply | None:
     if behaviour.longest_list is not None and count > behaviour.longest_list:
         return status_page(behaviour.list_refusal, "The request was refused.")
     if count > 1 and not behaviour.comma_lists:
-        return status_page(404, "Unable to identify experiment")
+        if behaviour.unknown_list == 200:
+            return text("", kind="application/json")
+        return status_page(behaviour.unknown_list, "Unable to identify experiment")
     return None
 
 
