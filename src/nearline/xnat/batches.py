@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-__all__ = ["LONGEST_PATH", "batches", "halves"]
+__all__ = ["LONGEST_PATH", "Learned", "batches", "halves"]
 
 LONGEST_PATH = 6000
 """Bytes of a request's path: servers and proxies commonly refuse 8 KiB of headers."""
+
+
+@dataclass(slots=True)
+class Learned:
+    """What answers to lists of ids have shown so far.
+
+    Attributes
+    ----------
+    known : bool or None
+        Whether the server knows lists; None while nothing has shown it.
+    longest : int or None
+        Ids in a list that may be tried; None while none was refused.
+    most : int or None
+        Ids in the longest list that was answered; None while none was.
+    """
+
+    known: bool | None = None
+    longest: int | None = None
+    most: int | None = None
 
 
 def batches(

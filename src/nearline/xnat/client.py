@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,18 +11,22 @@ from nearline.settings import Settings, current
 from nearline.traffic import count
 
 from . import answers, crew, extra
+from .batches import Learned
 from .pace import MOST, Pace
 from .retrying import OVERLOAD, PASSING, delay_s
 from .sessions import Login, refuse_pickling
+from .watch import Watch
 
-__all__ = ["Client", "FileAnswer", "Learned", "ListRefused"]
+__all__ = ["Client", "FileAnswer", "ListRefused", "Unanswered"]
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _CHUNK = 1 << 16
 _TOO_LONG = frozenset([400, 413, 414, 431])
-_TOO_MUCH = frozenset([502, 504])
+_TOO_MUCH = frozenset([0, 500, 502, 504])
+"""Of lists; 0 is a timeout. One unreadable catalogue makes a list of good ones fail with 500."""
+
 _RENEWALS = 2
 _GARBLED = 2
 """Repetitions after an answer that was complete, yet not what was asked for."""
@@ -51,28 +54,12 @@ class ListRefused(Exception):
     Attributes
     ----------
     status : int
-        HTTP status; 0 for a timeout.
+        HTTP status; 0 for a timeout, 204 for an answer with nothing in it.
     """
 
     def __init__(self, status: int) -> None:
         super().__init__(f"refused with {status}")
         self.status = status
-
-
-@dataclass(slots=True)
-class Learned:
-    """What answers to lists of ids have shown so far.
-
-    Attributes
-    ----------
-    known : bool or None
-        Whether the server knows lists; None while nothing has shown it.
-    longest : int or None
-        Ids in a list that may be tried; None while none was refused.
-    """
-
-    known: bool | None = None
-    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +79,10 @@ class _Passing(Exception):
         self.status = status
         self.asked = asked
         self.garbled = garbled
+
+
+class Unanswered(Unavailable):
+    """The server answers, but not this: there may be nothing for it to tell about."""
 
 
 class Client:
@@ -116,8 +107,8 @@ class Client:
         self.login = login
         self.settings = settings or current()
         self.pace = Pace(min(MOST, self.settings.max_requests))
+        self._watch = Watch(self.settings.timeout)
         self.learned = {"resources": Learned(), "files": Learned()}
-        self.stop = threading.Event()
 
     def __repr__(self) -> str:
         return f"<client of {self.login!r}>"
@@ -134,6 +125,16 @@ class Client:
     def user(self) -> str:
         """Who asks; empty for the guest."""
         return self.login.user
+
+    @property
+    def lists(self) -> bool | None:
+        """Whether the server knows lists of ids; None while that is unknown. May be set."""
+        return self.learned["resources"].known
+
+    @lists.setter
+    def lists(self, known: bool | None) -> None:
+        for learned in self.learned.values():
+            learned.known = known
 
     # --- questions ------------------------------------------------------------------
 
@@ -168,7 +169,9 @@ class Client:
             try:
                 return answers.table(answer.body)
             except answers.NotATable as error:
-                raise _Passing(f"it answered with {error}", garbled=True) from None
+                status = 204 if not answer.body.strip() else 200
+                why = f"it answered with {error}"
+                raise _Passing(why, status=status, garbled=True) from None
 
         return self._ask(path, query, about, read, listed=listed)
 
@@ -213,7 +216,7 @@ class Client:
         headers = {} if if_modified_since is None else {"If-Modified-Since": if_modified_since}
         return self._ask(uri, dict(params or {}), about or uri, read, headers=headers)
 
-    def text(self, path: str, *, about: str = "") -> str:
+    def text(self, path: str, *, about: str = "", **params: str) -> str:
         """Ask for a short text.
 
         Raises
@@ -221,7 +224,9 @@ class Client:
         NotFound, AccessDenied, Unavailable
             See `file`.
         """
-        return self._ask(path, {}, about or path, lambda one: one.body.decode("utf-8", "replace"))
+        return self._ask(
+            path, params, about or path, lambda one: one.body.decode("utf-8", "replace")
+        )
 
     def each(
         self, function: Callable[[Item], Outcome], items: Iterable[Item]
@@ -255,6 +260,9 @@ class Client:
     ) -> Outcome:
         """Send a request until it is answered; the only place where data is asked for twice."""
         failures = garbled = renewals = 0
+        attempts = self._watch.attempts(self.settings.retries)
+        if not attempts:
+            raise Unavailable(f"{self.server} stopped answering; it was not asked for {about}.")
         while True:
             try:
                 seen = self.login.generation
@@ -270,14 +278,20 @@ class Client:
             except _Passing as fault:
                 failures += 1
                 garbled += fault.garbled
-                if listed and failures > 1 and (fault.status in _TOO_MUCH or fault.status == 0):
+                if listed and failures >= min(2, attempts) and fault.status in (204, *_TOO_MUCH):
                     raise ListRefused(fault.status) from None
-                if failures > self.settings.retries or garbled > _GARBLED:
-                    raise Unavailable(
-                        f"{self.server} did not give {about}, asked {failures} times: {fault}."
-                    ) from None
+                if failures >= attempts or garbled > _GARBLED:
+                    raise self._given_up(fault, about, failures) from None
                 count("retries")
                 crew.pause(delay_s(failures, fault.asked))
+
+    def _given_up(self, fault: _Passing, about: str, failures: int) -> Unavailable:
+        times = "once" if failures == 1 else f"{failures} times"
+        message = f"{self.server} did not give {about}, asked {times}: {fault}."
+        if fault.garbled or fault.status == 500:
+            return Unanswered(message)
+        self._watch.given_up()
+        return Unavailable(message)
 
     def _once(
         self, path: str, params: Mapping[str, str], headers: Mapping[str, str]
@@ -290,14 +304,15 @@ class Client:
                 response = self.login.request("GET", path, params=params, headers=headers)
                 with response:
                     body = self._body(response)
-            except requests.exceptions.SSLError:
-                raise Unavailable(f"The certificate of {self.server} cannot be verified.") from None
             except requests.exceptions.Timeout:
                 self.pace.trouble(era)
                 raise _Passing(
                     f"nothing came for {self.settings.timeout:g} seconds", status=0
                 ) from None
             except requests.RequestException as error:
+                if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                    why = f"The certificate of {self.server} cannot be verified."
+                    raise Unavailable(why) from None
                 timeout = "timed out" in str(error)
                 if timeout:
                     self.pace.trouble(era)
@@ -307,6 +322,8 @@ class Client:
                 self.pace.trouble(era)
             elif response.ok:
                 self.pace.good()
+            if response.status_code < 500 and response.status_code not in OVERLOAD:
+                self._watch.answered()
         answer = _Answer(response.status_code, response.headers, body)
         renewable = (
             answer.status == 401

@@ -298,7 +298,9 @@ def files(
                 several.setdefault(one.resource_id, []).append(one)
         return {number: several[number] for number in batch if number in several}
 
-    told, failed = Lists(client, "files", ask, lists).run(lots)
+    told, failed = Lists(client, "files", ask, lists, owner=lambda number: by_id[number].owner).run(
+        lots
+    )
     for number, held in told.items():
         found[keys[number]] = held
     for number, error in failed.items():

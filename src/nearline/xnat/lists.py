@@ -10,7 +10,8 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from nearline.errors import AccessDenied, NearlineError, NotFound
 
 from .batches import halves
-from .client import Client, ListRefused
+from .client import Client, ListRefused, Unanswered
+from .rows import segment
 
 __all__ = ["Ask", "Lists"]
 
@@ -42,6 +43,8 @@ class Lists(Generic[Row]):
         Whether the server knows lists; None: as far as the client has learned.
     skipped_rightly : collection of str, optional
         Ids that have no rows, as is known: lists skip them.
+    owner : callable, optional
+        Returns the experiment that an id stands for; by default it is one's.
     """
 
     def __init__(
@@ -51,11 +54,13 @@ class Lists(Generic[Row]):
         ask: Ask[Row],
         known: bool | None = None,
         skipped_rightly: Collection[str] = (),
+        owner: Callable[[str], str] = str,
     ) -> None:
         self._client = client
         self._learned = client.learned[kind]
         self._send = ask
         self._skipped_rightly = skipped_rightly
+        self._owner = owner
         self._lock = threading.Lock()
         self._unknown: dict[str, int] = {}
         self._there: Counter[int] = Counter()
@@ -79,7 +84,11 @@ class Lists(Generic[Row]):
     def _ask(self, batch: tuple[str, ...]) -> dict[str, list[Row]] | ListRefused:
         """Ask about one list; runs in a worker."""
         if len(batch) == 1:
-            return self._send(batch)
+            try:
+                return self._send(batch)
+            except Unanswered:
+                self._exists(self._owner(batch[0]))
+                raise
         if self._learned.known is False:
             return ListRefused(404)
         if self._learned.longest is not None and len(batch) > self._learned.longest:
@@ -103,9 +112,9 @@ class Lists(Generic[Row]):
     ) -> list[tuple[str, ...]]:
         """Keep what was answered; return what to ask next."""
         if isinstance(outcome, ListRefused):
-            if outcome.status not in (403, 404):
+            if outcome.status not in (204, 403, 404):
                 return halves(batch)
-            if self._learned.known is None and outcome.status == 404:
+            if self._learned.known is None and outcome.status != 403:
                 self._unknown |= dict.fromkeys(batch, len(self._unknown))
             return [(one,) for one in batch]
         if isinstance(outcome, NearlineError):
@@ -117,9 +126,15 @@ class Lists(Generic[Row]):
             return []
         if outcome:
             self._learned.known = True
+            self._learned.most = max(self._learned.most or 0, len(batch))
         skipped = [one for one in batch if one not in outcome]
         self._found |= {one: [] for one in skipped if one in self._skipped_rightly}
         return [(one,) for one in skipped if one not in self._skipped_rightly]
+
+    def _exists(self, owner: str) -> None:
+        """Raise what is wrong with a session that has no good answer: gone, or forbidden."""
+        path = f"/data/experiments/{segment(owner)}"
+        self._client.text(path, about=f"session {owner}", format="json")
 
     def _blame(self, one: str) -> None:
         """Conclude that lists are unknown from ids that are there although a list was not."""
