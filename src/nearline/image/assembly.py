@@ -103,7 +103,7 @@ def region_array(
     def use(frame: int, values: NDArray[Any]) -> None:
         rendered = rendering(frame, values)
         if overlapping:
-            held[frame] = rendered
+            held[frame] = rendered.copy()
         else:
             paste(by_frame[frame], rendered)
 

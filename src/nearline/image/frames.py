@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nearline.cache.tiles import TileMemory, tile_memory
-from nearline.dicom.codecs.decode import DecoderName, decode
+from nearline.dicom.codecs.decode import DecoderName, make_decoder
 from nearline.dicom.codecs.icc import IccTransform
 from nearline.errors import NearlineError
 from nearline.image.decoding import run_each
@@ -28,7 +32,25 @@ __all__ = ["Frames", "Part"]
 _INLINE = 2
 """So few frames are decoded by the caller: handing them over costs more than it saves."""
 
+_KEPT_SHARE = 8
+"""Stored tiles are kept where they fill at most this part of the memory for tiles."""
+
 Use = Callable[[int, "NDArray[Any]"], None]
+
+
+class _Scratch(threading.local):
+    """One array per thread to decode into: fresh memory costs as much as half the decoding."""
+
+    array: NDArray[Any] | None = None
+
+
+_own = _Scratch()
+
+
+def _scratch(format_: FrameFormat) -> NDArray[Any]:
+    if _own.array is None or (_own.array.shape, _own.array.dtype) != (format_.shape, format_.dtype):
+        _own.array = np.empty(format_.shape, format_.dtype)
+    return _own.array
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +171,8 @@ class Frames:
         frames : sequence of int
             0-based indices; repeated ones are visited once.
         use : callable
-            Takes the index and the decoded, read-only array. Called in any
-            order, by several threads at once.
+            Takes the index and the decoded array, which may be overwritten
+            as soon as it returns. Called in any order, by several threads at once.
         profiles : sequence of (int or None), optional
             For each frame, the ICC profile to take it through.
 
@@ -171,9 +193,17 @@ class Frames:
         if not missing:
             return
 
+        tile_size = self.format.dtype.itemsize * math.prod(self.format.shape)
+        # Tiles of a large region would push out all others, and decoding alone costs little.
+        few = tile_size * len(missing) <= memory.bound // _KEPT_SHARE
+
         def finish(landed: tuple[int, Buffer]) -> None:
             frame, data = landed
-            use(frame, self._decoded(frame, data, chosen[frame]))
+            profile = chosen[frame]
+            if few or profile is not None:
+                use(frame, self._kept(frame, data, profile))
+            else:
+                use(frame, self._decoded(frame, data, _scratch(self.format)))
 
         with closing(self._landing(missing)) as stream:
             if len(missing) <= _INLINE:
@@ -196,19 +226,25 @@ class Frames:
                 with closing(part.stream(some)) as stream:
                     yield from stream
 
-    def _decoded(self, frame: int, data: Buffer, profile: int | None) -> NDArray[Any]:
-        """Return the tile, decoded here unless another caller is doing just that."""
-        part = self._part(frame)
+    def _kept(self, frame: int, data: Buffer, profile: int | None) -> NDArray[Any]:
+        """Return the tile to be kept, made here unless another caller is doing just that."""
 
         def compute() -> NDArray[Any]:
-            payload = part.payload(frame, data)
-            try:
-                tile = decode(payload, self.format, decoder=self.decoder, index=frame - part.first)
-            except NearlineError as fault:
-                raise type(fault)(f"{part.reader.url}: {fault}") from None
-            return tile if profile is None else self._transform(profile).apply(tile)
+            if profile is None:
+                return self._decoded(frame, data)
+            stored = self._decoded(frame, data, _scratch(self.format))
+            return self._transform(profile).apply(stored)
 
         return self._memory.get_or_compute(self._key(frame, profile), compute)
+
+    def _decoded(self, frame: int, data: Buffer, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        part = self._part(frame)
+        payload = part.payload(frame, data)
+        decoder = make_decoder(self.format, self.decoder)
+        try:
+            return decoder(payload, frame - part.first, out=out)
+        except NearlineError as fault:
+            raise type(fault)(f"{part.reader.url}: {fault}") from None
 
     @property
     def _memory(self) -> TileMemory:

@@ -41,7 +41,7 @@ class IccTransform:
         self._transform = _build(self.profile)
 
     def apply(self, array: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return the array in sRGB; the same whether applied to a tile or to a whole region.
+        """Return a read-only array in sRGB; the same for a tile as within a whole region.
 
         Parameters
         ----------
@@ -64,8 +64,7 @@ class IccTransform:
             return array.copy()
         image = Image.fromarray(array)
         ImageCms.applyTransform(image, self._transform, inPlace=True)
-        corrected: NDArray[np.uint8] = np.array(image)
-        return corrected
+        return np.frombuffer(image.tobytes(), np.uint8).reshape(array.shape)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IccTransform):
