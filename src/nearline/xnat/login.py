@@ -88,7 +88,8 @@ class UrlLogin:
             self._http.mount(scheme, adapter)
         self._http.headers["User-Agent"] = USER_AGENT
         self._http.cookies.set_policy(_NoSessionCookies())
-        self._http.verify = credentials.verify if verify is None else verify
+        # None leaves it to the environment, which would overrule a session's own.
+        self._verify = verify if verify is not None or credentials.verify else False
         if credentials.proxy:
             self._http.proxies = dict.fromkeys(("http", "https"), credentials.proxy)
         self._session = ""
@@ -132,6 +133,7 @@ class UrlLogin:
             stream=stream,
             timeout=timeout or self._settings.timeout,
             auth=_Signed(self.server, self._session),
+            verify=self._verify,
         )
 
     def expired(self, response: Any) -> bool:
@@ -209,7 +211,7 @@ class UrlLogin:
             try:
                 response = self._http.request(
                     method, self.server + path, auth=auth, allow_redirects=False,
-                    timeout=self._settings.timeout,
+                    timeout=self._settings.timeout, verify=self._verify,
                 )  # fmt: skip
             except requests.exceptions.SSLError as error:
                 raise Unavailable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from nearline.errors import AccessDenied, Unavailable
@@ -103,16 +104,19 @@ class PyxnatLogin:
 
         Threads that find no cookie would open a session each.
         """
-        if self._interface._entry is not None:
+        interface = self._interface
+        # Whatever goes wrong makes pyxnat believe in a server of version 1.4.
+        if interface._entry == "/data":
             return
+        interface._entry = None
         count("requests")
-        try:
-            self._interface._get_entry_point()
-        except Exception:  # noqa: BLE001 (pyxnat parses error pages and fails in many ways)
-            self._interface._entry = None
+        with suppress(Exception):
+            interface._get_entry_point()
+        if interface._entry != "/data":
+            interface._entry = None
             # Ask for the same, for an error that says what happened.
             self._check()
-            raise Unavailable(f"pyxnat cannot log in to {self.server}.") from None
+            raise Unavailable(f"pyxnat cannot log in to {self.server}.")
 
     def _check(self) -> None:
         count("requests")
