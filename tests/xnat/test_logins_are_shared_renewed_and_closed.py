@@ -20,7 +20,7 @@ from nearline.testing.faults import fail, redirect
 from nearline.testing.range_server import RangeServer
 from nearline.testing.xnat import Behaviour, SimulatedXnat, faults
 from nearline.traffic import traffic
-from nearline.xnat import inventory
+from nearline.xnat import address, inventory
 from nearline.xnat.client import Client
 from nearline.xnat.sessions import Login, connect, identity
 from tls_authority import authority
@@ -200,6 +200,20 @@ def test_a_server_that_moved_to_https_is_followed(tmp_path, monkeypatch):
             assert login.server == f"https://{host}"
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
             assert len(inventory.experiments(Client(login), "ALFA")) == 4
+
+
+def test_where_passwords_can_be_overheard_https_is_asked_for_first(tmp_path, monkeypatch):
+    trusted, context = authority(tmp_path)
+    monkeypatch.setattr(address, "can_be_overheard", lambda server: server.startswith("http:"))
+    with (
+        SimulatedXnat(small_archive(), tls=context) as safe,
+        SimulatedXnat(small_archive()) as plain,
+    ):
+        plain.misbehave("GET /", redirect(f"{safe.address}/app/template/Login.vm"))
+        with connect(plain.address, **ADMIN, verify=trusted) as login:
+            assert login.server == safe.address
+        (asked,) = plain.requests
+        assert "authorization" not in asked.headers
 
 
 def test_a_certificate_that_cannot_be_verified_is_refused(tmp_path):
