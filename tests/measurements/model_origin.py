@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from hashlib import md5
 from typing import Any
 
@@ -146,6 +147,9 @@ class ModelOrigin:
             )
         return found, errors
 
+    def try_conditions(self, uri: str, *, about: str) -> None:
+        raise AssertionError("it is known")
+
     def file(self, uri: str, since: str | None, **_: Any) -> Answer:
         _, _, one, path = uri.split("/", 3)
         if self.stop_after is not None and len(self.fetched) >= self.stop_after:
@@ -158,7 +162,7 @@ class ModelOrigin:
         session = self.sessions[one]
         if path not in session.files:
             raise NotFound(f"{uri} is not there")
-        modified = str(session.written.get(path, 0))
+        modified = formatdate(1e9 + session.written.get(path, 0), usegmt=True)
         if since == modified:
             self.asked["not modified"] += 1
             return Answer(None, modified)

@@ -17,7 +17,7 @@ def run() -> None:
 
     from nearline.errors import NearlineError
 
-    from . import cache, collect, families, info, region, selftest
+    from . import cache, collect, families, info, region, selftest, xnat
 
     app = typer.Typer(
         name="nearline",
@@ -32,6 +32,7 @@ def run() -> None:
     app.command("collect")(collect.collect)
     app.command("families")(families.families)
     app.add_typer(cache.app, name="cache")
+    app.add_typer(xnat.app, name="xnat")
     try:
         app()
     except NearlineError as error:

@@ -140,7 +140,7 @@ def gathered(
         if plan.offline:
             runs = run(HeldOrigin(store, *whose(c, **(login or {}))), store, plan, progress)
         else:
-            with opened(c, store, plan.level, **(login or {})) as origin:
+            with opened(c, store, **(login or {})) as origin:
                 runs = run(origin, store, plan, progress)
         collections = tabulate(store, plan, shapes, runs, began)
     seconds = time.perf_counter() - clock

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING
 
@@ -87,12 +89,13 @@ class Fetching:
 
     def run(self, sessions: Sequence[Work]) -> None:
         """Fetch what is needed, and commit each session when its files are here."""
+        self._try_conditions(sessions)
         requests: list[_Request] = []
         outdated: list[tuple[str, str]] = []
         for session in sessions:
             wanted = {path for choice in session.choices.values() for path in choice.paths}
             for path in sorted(wanted):
-                step = self._step(session, path)
+                step = self._step(session, path, not_modified=bool(self.origin.not_modified))
                 session.vouchers[path] = step.voucher
                 held = session.files.get(path)
                 if step.outdated:
@@ -121,7 +124,7 @@ class Fetching:
                 self.complete(session)
         self._settle(doubtful)
 
-    def _step(self, session: Work, path: str) -> sync.Step:
+    def _step(self, session: Work, path: str, *, not_modified: bool) -> sync.Step:
         return sync.file_step(
             self.level,
             session.listing[path],
@@ -129,8 +132,22 @@ class Fetching:
             renewed=session.renewed,
             stamp=session.stamp,
             force=self.force,
-            not_modified=self.origin.not_modified,
+            not_modified=not_modified,
         )
+
+    def _try_conditions(self, sessions: Sequence[Work]) -> None:
+        """Find out whether the server answers conditions, if some file could be asked with one."""
+        if self.origin.not_modified is not None or self.force:
+            return
+        for session in sessions:
+            for path in sorted({path for one in session.choices.values() for path in one.paths}):
+                if self._step(session, path, not_modified=True).action != "ask":
+                    continue
+                listed = session.listing[path]
+                # A server in trouble now is asked for the bytes.
+                with suppress(NearlineError):
+                    self.origin.try_conditions(listed.uri, about=self._about(session, listed))
+                return
 
     def _take(self, session: Work, path: str, outcome: HeldFile | NearlineError) -> None:
         if isinstance(outcome, HeldFile):
@@ -202,10 +219,12 @@ class Fetching:
         return file
 
     def _answer(self, session: Work, listed: Listed, since: str | None) -> FileAnswer:
-        one = session.experiment
-        about = f"{listed.path} of session {one.label} ({one.id}, project {self.scope.project})"
-        # A size that is blank or wrong does not make an empty answer a good one.
+        about = self._about(session, listed)
         return self.origin.file(listed.uri, since, about=about, size=listed.size)
+
+    def _about(self, session: Work, listed: Listed) -> str:
+        one = session.experiment
+        return f"{listed.path} of session {one.label} ({one.id}, project {self.scope.project})"
 
     def _resources_of(self, sessions: Sequence[Work]) -> dict[str, Resource]:
         """Return the resources that were chosen; ask again for those of the last run."""
@@ -231,10 +250,23 @@ def _held(
         md5(data, usedforsecurity=False).hexdigest(),
         len(data),
         stale,
-        modified or "",
+        modified if modified and _settled(modified) else "",
         stamp,
         time.time(),
     )
+
+
+_SKEW_S = 300.0
+"""By how much the clocks of two machines may differ."""
+
+
+def _settled(modified: str) -> bool:
+    """Whether a file is so old that a later change shows in its date, which counts seconds."""
+    try:
+        when = parsedate_to_datetime(modified).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return when < time.time() - _SKEW_S
 
 
 def _contradicts(listed: Listed, file: HeldFile) -> bool:

@@ -34,8 +34,11 @@ class Origin(Protocol):
         """Whether nobody is asked."""
 
     @property
-    def not_modified(self) -> bool:
-        """Whether conditional requests are answered."""
+    def not_modified(self) -> bool | None:
+        """Whether conditional requests are answered; None while that is unknown."""
+
+    def try_conditions(self, uri: str, *, about: str) -> None:
+        """Find out."""
 
     def experiments(self, project: str, *, shared: bool, place: Place) -> Sequence[Experiment]:
         """List all experiments of a project."""

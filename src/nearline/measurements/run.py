@@ -135,7 +135,7 @@ class HeldOrigin:
         Whose.
     """
 
-    not_modified = False
+    not_modified: bool | None = False
     offline = True
 
     def __init__(self, store: MeasurementStore, server: str, user: str) -> None:
@@ -193,6 +193,11 @@ class HeldOrigin:
             except NearlineError as error:
                 outcome = error
             yield item, outcome
+
+    def try_conditions(self, uri: str, *, about: str) -> None:
+        """Refuse."""
+        del uri
+        raise self._refusal(about)
 
     def _refusal(self, what: str) -> Offline:
         return Offline(f"{what} of {self.server} is not held, and offline=True asks no server.")

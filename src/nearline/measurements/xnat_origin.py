@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from nearline.xnat.sessions import connect, identity
 
 if TYPE_CHECKING:
     from .store import MeasurementStore
-    from .sync import Level, Place
+    from .sync import Place
 
 __all__ = ["XnatOrigin", "opened", "whose"]
 
@@ -29,7 +30,7 @@ def whose(c: Any, **login: Any) -> tuple[str, str]:
 
 
 @contextmanager
-def opened(c: Any, store: MeasurementStore, level: Level, **login: Any) -> Iterator[XnatOrigin]:
+def opened(c: Any, store: MeasurementStore, **login: Any) -> Iterator[XnatOrigin]:
     """Log in, unless the user is, and log out again.
 
     What the server was found to be able to do is remembered for the next run.
@@ -38,8 +39,6 @@ def opened(c: Any, store: MeasurementStore, level: Level, **login: Any) -> Itera
     try:
         client = Client(found)
         origin = XnatOrigin(client, store.capabilities(client.server, client.user) or {})
-        if level in ("strict", "full"):
-            origin.find_out()
         try:
             yield origin
         finally:
@@ -66,11 +65,14 @@ class XnatOrigin:
     def __init__(self, client: Client, remembered: Mapping[str, Any]) -> None:
         self._client = client
         self.remembered = dict(remembered)
-        for kind, (known, longest) in remembered.get("lists", {}).items():
+        if time.time() - self.remembered.get("since", 0.0) > _FORGET_S:
+            # Servers are renewed, and so is what stands before them.
+            self.remembered = {"since": time.time()}
+        for kind, (known, longest) in self.remembered.get("lists", {}).items():
             if kind in client.learned:
                 client.learned[kind].known = known
                 client.learned[kind].longest = longest
-        self._not_modified = bool(remembered.get("not_modified"))
+        self._not_modified: bool | None = self.remembered.get("not_modified")
         self._projects: dict[str, str] = {}
         self._assessors: dict[str, tuple[Assessor, ...]] = {}
         self._rows: dict[tuple[str, str], tuple[Resource, ...]] = {}
@@ -86,9 +88,18 @@ class XnatOrigin:
         return self._client.user
 
     @property
-    def not_modified(self) -> bool:
-        """Whether conditional requests are answered."""
+    def not_modified(self) -> bool | None:
+        """Whether conditional requests are answered; None while that is unknown."""
         return self._not_modified
+
+    def try_conditions(self, uri: str, *, about: str) -> None:
+        """Find out whether conditional requests are answered, and rightly, with two of them."""
+        first = self._client.file(uri, if_modified_since=_LONG_AGO, about=about)
+        answers = first.data is not None and first.last_modified is not None
+        if answers:
+            again = self._client.file(uri, if_modified_since=first.last_modified, about=about)
+            answers = again.data is None
+        self._not_modified = answers
 
     @property
     def known(self) -> dict[str, Any]:
@@ -97,9 +108,6 @@ class XnatOrigin:
             "lists": {kind: [one.known, one.longest] for kind, one in self._client.learned.items()},
             "not_modified": self._not_modified,
         }
-
-    def find_out(self) -> None:
-        """Learn what a run that asks for files needs to know, unless it is remembered."""
 
     def experiments(self, project: str, *, shared: bool, place: Place) -> Sequence[Experiment]:
         """List all sessions of a project.
@@ -147,6 +155,12 @@ class XnatOrigin:
     ) -> Iterator[tuple[Item, Outcome | NearlineError]]:
         """Call a function for every item, several at once, and yield what it returned."""
         return self._client.each(function, items)
+
+
+_LONG_AGO = "Thu, 01 Jan 1970 00:00:01 GMT"
+
+_FORGET_S = 7 * 24 * 3600.0
+"""How long what a server can do is remembered."""
 
 
 def _joined(session: Experiment, assessors: Sequence[Assessor]) -> str:
