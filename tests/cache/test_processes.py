@@ -101,6 +101,32 @@ def test_no_two_processes_write_one_pack(tmp_path: Path) -> None:
     assert write_together(tmp_path) == 0
 
 
+LOOK = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from cache.contents import content, disk, open_version, url
+from nearline.ranges import ByteRange
+store = disk(Path(sys.argv[2]))
+for number in range(int(sys.argv[3])):
+    found = store.get(open_version(store, url(number)), ByteRange(0, 9000))
+    assert found == content(url(number), 0, 9000), number
+store.close()
+"""
+
+
+def test_process_that_ends_takes_nothing_from_those_that_go_on(tmp_path: Path) -> None:
+    store = disk(tmp_path)
+    for number in range(1, 4):
+        version = open_version(store, url(number - 1))
+        assert store.held(version, ByteRange(0, 9000)) == []  # reads and writes are under way
+        store.put(version, 0, content(url(number - 1), 0, 9000))
+        store.flush()
+        command = [sys.executable, "-c", LOOK, str(WORKER.parents[1]), str(tmp_path), str(number)]
+        subprocess.run(command, check=True, timeout=60)
+    store.close()
+
+
 def take_turns(folder: Path) -> int:
     """Two writers, each beginning while the other has not ended."""
     first, second = disk(folder), disk(folder)

@@ -82,8 +82,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         with self.alone():
-            # SQLite would take the mode from the umask; its -wal and -shm take it from this file.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._make()
             found = self._identify()
             if self._inode is not None and found != self._inode:
                 if self._reader is not None or self._writer is not None:
@@ -106,6 +105,15 @@ class Database:
                 raise
             self._inode = found
             return db
+
+    def _make(self) -> None:
+        # SQLite would take the mode from the umask; its -wal and -shm take it from this file.
+        # A file that exists must not be opened here: closing any descriptor of it takes away
+        # the locks by which SQLite knows, in every process, that this one uses the log.
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return
 
     def _identify(self) -> tuple[int, int]:
         info = os.stat(self.path)
