@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -101,19 +101,37 @@ class Table:
     written: bool = False
     since: float | None = None
     _file: BinaryIO | None = None
-    _made: pa.Table | None = None
+    _made: Any = None
 
-    def read(self) -> pa.Table:
-        """Return all rows; text columns are dictionary-encoded, numbers float64.
+    def groups(self) -> Iterator[pa.Table]:
+        """Yield the row groups; text columns are dictionary-encoded, numbers float64.
 
         The file is open since the table was: another run may have put a newer one in its place.
         """
         if self._file is None:
-            return self._made
-        number = self._file.fileno()
+            yield self._made
+            return
+        opened = self._opened()
+        for number in range(opened.num_row_groups):
+            yield opened.read_row_group(number).replace_schema_metadata(None)
+
+    def read(self) -> pa.Table:
+        """Return all rows."""
+        arrow = pyarrow()
+        groups = list(self.groups())
+        whole = arrow.concat_tables(groups) if groups else self.schema.empty_table()
+        return whole.unify_dictionaries()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns and their types."""
+        schema = self._made.schema if self._file is None else self._opened().schema_arrow
+        return schema.remove_metadata()
+
+    def _opened(self) -> Any:
+        number = self._file.fileno() if self._file is not None else -1
         content = os.pread(number, os.fstat(number).st_size, 0)
-        table = pyarrow_parquet().read_table(pyarrow().BufferReader(content))
-        return table.replace_schema_metadata(None).unify_dictionaries()
+        return pyarrow_parquet().ParquetFile(pyarrow().BufferReader(content))
 
 
 def stamp_of(parts: Sequence[Part], names: Sequence[str]) -> str:
@@ -273,7 +291,8 @@ def _group(pieces: Sequence[tuple[Part, Any]], schema: Any) -> Any:
 
 def _write(path: Path, groups: Sequence[Any], schema: Any) -> BinaryIO:
     """Write beside, rename, and return the file opened for reading."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.urandom(6).hex()}.partial")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -39,7 +39,8 @@ class MeasurementStore:
     def __init__(self, folder: Path | None) -> None:
         self.folder = None if folder is None else folder / FORMAT
         if self.folder is not None:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             self.folder.chmod(0o700)
             (self.folder / "CACHEDIR.TAG").write_bytes(TAG)
         self._lock = threading.RLock()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .derive import HEADER, Table
 from .extras import pandas, pyarrow
+from .load import frame_of, groups_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,27 +122,20 @@ class Collection:
         ``frame.attrs["nearline"]`` is a dict of provenance, ``frame.attrs["nearline_sessions"]``
         a JSON text with URI and digest of every file.
         """
-        table = self.arrow()
-        frame = table.to_pandas(split_blocks=True, self_destruct=True)
-        del table
+        frame = frame_of(self.tables, self._wanted)
         frame.attrs.update(self.provenance())
         return frame
 
     def arrow(self) -> Any:
         """Return the numbers as a `pyarrow.Table`, dictionary-encoded, columns as in `frame`."""
+        groups = list(groups_of(self.tables, self._wanted))
         arrow = pyarrow()
-        ok = {row.ID for row in self.rows if row.has_rows}
-        parts = []
-        for table in self.tables:
-            data = table.read()
-            if any(part.ID not in ok for part in table.parts):
-                wanted = arrow.array(sorted(ok), arrow.string())
-                ids = data.column("ID").cast(arrow.string())
-                data = data.filter(arrow.compute.is_in(ids, value_set=wanted))
-            parts.append(data)
-        if len(parts) == 1:
-            return parts[0]
-        return arrow.concat_tables(parts, promote_options="default").unify_dictionaries()
+        whole = arrow.concat_tables(groups) if groups else self.tables[0].schema.empty_table()
+        return whole.unify_dictionaries()
+
+    @property
+    def _wanted(self) -> set[str]:
+        return {row.ID for row in self.rows if row.has_rows}
 
     def provenance(self) -> dict[str, Any]:
         """Return what goes into the `attrs` of frames."""
