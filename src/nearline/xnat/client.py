@@ -139,7 +139,12 @@ class Client:
     # --- questions ------------------------------------------------------------------
 
     def table(
-        self, path: str, *, about: str = "", listed: bool = False, **params: str
+        self,
+        path: str,
+        *,
+        about: str = "",
+        params: Mapping[str, str] | None = None,
+        listed: bool = False,
     ) -> list[dict[str, str]]:
         """Ask for a table.
 
@@ -149,11 +154,11 @@ class Client:
             Below the server, percent-encoded.
         about : str, optional
             What it tells about, for messages: "the experiments of project ALFA".
+        params : mapping of str to str, optional
+            Of the query.
         listed : bool, optional
             The path holds a list of ids: what may be due to its length is raised as
             `ListRefused` instead.
-        **params : str
-            Of the query.
 
         Raises
         ------
@@ -163,7 +168,7 @@ class Client:
             See `listed`.
         """
         about = about or path
-        query = {**params, "format": "json"}
+        query = {**(params or {}), "format": "json"}
 
         def read(answer: _Answer) -> list[dict[str, str]]:
             try:
@@ -214,9 +219,9 @@ class Client:
             return FileAnswer(answer.body, answer.headers.get("Last-Modified"))
 
         headers = {} if if_modified_since is None else {"If-Modified-Since": if_modified_since}
-        return self._ask(uri, dict(params or {}), about or uri, read, headers=headers)
+        return self._ask(uri, params or {}, about or uri, read, headers=headers)
 
-    def text(self, path: str, *, about: str = "", **params: str) -> str:
+    def text(self, path: str, *, about: str = "", params: Mapping[str, str] | None = None) -> str:
         """Ask for a short text.
 
         Raises
@@ -224,9 +229,11 @@ class Client:
         NotFound, AccessDenied, Unavailable
             See `file`.
         """
-        return self._ask(
-            path, params, about or path, lambda one: one.body.decode("utf-8", "replace")
-        )
+
+        def read(answer: _Answer) -> str:
+            return answer.body.decode("utf-8", "replace")
+
+        return self._ask(path, params or {}, about or path, read)
 
     def each(
         self, function: Callable[[Item], Outcome], items: Iterable[Item]

@@ -6,12 +6,12 @@ skips is asked for by itself, so that nothing gets lost between "not there" and 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
-from urllib.parse import quote
 
-from nearline.errors import NearlineError, Unavailable
+from nearline.errors import NearlineError, NotFound, Unavailable
 
 from . import rows
 from .batches import batches
@@ -71,35 +71,62 @@ def experiments(client: Client, project: str, *, shared: bool = False) -> tuple[
         The server keeps failing, or leaves out what is needed.
     """
     about = f"the experiments of project {project}"
-    columns = ",".join((*_COLUMNS, _MODIFIED))
-    own = client.table(
-        "/data/experiments", about=about, project=project, columns=columns,
-        xsiType="xnat:subjectAssessorData",
-    )  # fmt: skip
-    _check_columns(client, own, (*_COLUMNS, _MODIFIED), about)
-    found = {
-        one.id: one
-        for row in own
-        if row["project"].lower() == project.lower()
-        if (one := rows.experiment(row, shared=False)) is not None
-    }
-    if shared or not found:
-        # Only this one tells an empty project from one that is not there or not to be seen.
-        path = f"/data/projects/{quote(project, safe='')}/experiments"
-        every = client.table(path, about=about, columns=columns)
-        if shared:
-            _check_columns(client, every, (*_COLUMNS, _MODIFIED), about)
-            for row in every:
-                other = rows.experiment(row, shared=True)
-                if other is not None and other.id not in found:
-                    found[other.id] = other
+    columns = (*_COLUMNS, _MODIFIED)
+    # Of the project, so that no right to see it is an error; /data/experiments would leave out
+    # what is not to be seen. The filter is by primary project.
+    own = _experiment_rows(client, project, columns, about, owned=True)
+    found = {one.id: one for row in own if (one := rows.experiment(row, shared=False)) is not None}
+    if shared:
+        for row in _experiment_rows(client, project, columns, about):
+            other = rows.experiment(row, shared=True)
+            if other is not None:
+                found.setdefault(other.id, other)
+    if not found:
+        _check_name(client, project)
     return tuple(found.values())
 
 
+def _experiment_rows(
+    client: Client,
+    project: str,
+    columns: Sequence[str],
+    about: str,
+    *,
+    owned: bool = False,
+    xsi_type: str = "xnat:subjectAssessorData",
+) -> list[dict[str, str]]:
+    """Return rows of a project's experiments, with all columns that were asked for."""
+    path = f"/data/projects/{rows.segment(project)}/experiments"
+    params = {"columns": ",".join(columns), "xsiType": xsi_type}
+    table = client.table(path, about=about, params=params | ({"project": project} if owned else {}))
+    # A table without rows has no columns. The id is also in the URI; its column has many names.
+    missing = [name for name in columns if name != "ID" and table and name not in table[0]]
+    if missing:
+        raise Unavailable(
+            f"{client.server} left the columns {', '.join(missing)} out of {about}: it may be an "
+            "XNAT older than 1.7, or something that stands before it."
+        )
+    return table
+
+
+def _check_name(client: Client, project: str) -> None:
+    """Refuse the alias of a project: its sessions name the project itself."""
+    about = f"project {project}"
+    text = client.text(
+        f"/data/projects/{rows.segment(project)}", about=about, params={"format": "json"}
+    )
+    try:
+        name = str(json.loads(text)["items"][0]["data_fields"]["ID"])
+    except (ValueError, LookupError, TypeError):
+        return
+    if name != project:
+        raise NotFound(f"{project} is another name of project {name} at {client.server}: use that.")
+
+
 def assessors(
-    client: Client, project: str, *, xsi_type: str | None = "fs:fsData"
+    client: Client, project: str, *, xsi_type: str | None = "fs:fsData", shared: bool = False
 ) -> tuple[Assessor, ...]:
-    """List the assessors of a project's own sessions, in one request.
+    """List the assessors in a project, each once, in one request.
 
     Parameters
     ----------
@@ -109,15 +136,20 @@ def assessors(
         Its id.
     xsi_type : str or None, optional
         Of the wanted ones; None: all.
+    shared : bool, optional
+        Also those that other projects own and this one shares.
+
+    Raises
+    ------
+    NotFound, AccessDenied, Unavailable
+        As `experiments`.
     """
     about = f"the assessors of project {project}"
     columns = ("ID", "label", "project", "xsiType", "date", "session_ID", _MODIFIED)
     # A type that a server does not have installed would be an error, this one all have.
-    table = client.table(
-        "/data/experiments", about=about, project=project, columns=",".join(columns),
-        xsiType="xnat:imageAssessorData",
-    )  # fmt: skip
-    _check_columns(client, table, columns, about)
+    table = _experiment_rows(
+        client, project, columns, about, owned=not shared, xsi_type="xnat:imageAssessorData"
+    )
     found = {
         one.id: one
         for row in table
@@ -125,21 +157,6 @@ def assessors(
         and (xsi_type is None or one.xsi_type.lower() == xsi_type.lower())
     }
     return tuple(found.values())
-
-
-def _check_columns(
-    client: Client, table: Sequence[Mapping[str, str]], wanted: Iterable[str], about: str
-) -> None:
-    """Refuse a table without the columns asked for; one without rows has none at all."""
-    if not table:
-        return
-    # The id is also in the URI, its column goes by several names.
-    missing = [name for name in wanted if name != "ID" and name not in table[0]]
-    if missing:
-        raise Unavailable(
-            f"{client.server} left the columns {', '.join(missing)} out of {about}: it may be an "
-            "XNAT older than 1.7, or something that stands before it."
-        )
 
 
 # --- resources ----------------------------------------------------------------------------

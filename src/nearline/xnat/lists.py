@@ -134,7 +134,7 @@ class Lists(Generic[Row]):
     def _exists(self, owner: str) -> None:
         """Raise what is wrong with a session that has no good answer: gone, or forbidden."""
         path = f"/data/experiments/{segment(owner)}"
-        self._client.text(path, about=f"session {owner}", format="json")
+        self._client.text(path, about=f"session {owner}", params={"format": "json"})
 
     def _blame(self, one: str) -> None:
         """Conclude that lists are unknown from ids that are there although a list was not."""

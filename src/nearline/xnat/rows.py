@@ -39,7 +39,7 @@ class Experiment:
     subject_id, subject_label : str
         Whose it is.
     project : str
-        That owns it; for a shared one the server may tell the project that was asked for.
+        That owns it; of a shared one the server tells the project that was asked for.
     xsi_type : str
         ``xnat:mrSessionData``.
     last_modified : str
