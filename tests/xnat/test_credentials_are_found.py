@@ -84,6 +84,8 @@ def test_a_user_gets_the_password_of_that_user(tmp_path):
     write_netrc(tmp_path, "machine xnat.example.org login net password fromnetrc\n")
     environ = {"XNAT_USER": "env", "XNAT_PASS": "from env"}
     assert found(tmp_path, environ=environ, user="net") == ("net", "fromnetrc")
+    assert found(tmp_path, environ={"XNAT_PASS": "p"}, user="me") == ("me", "p")
+    assert found(tmp_path, environ={"XNAT_PASS": "p"}) == ("net", "fromnetrc")
     with pytest.raises(InvalidOption, match="No password for nobody at https://xnat"):
         found(tmp_path, environ=environ, user="nobody")
 

@@ -95,7 +95,7 @@ def find(
         raise InvalidOption(f"A password for {where.server} was given without a user.")
     if user is not None and password is not None:
         return Credentials(user, password, "arguments")
-    for found in _candidates(where.server, config, environ):
+    for found in _candidates(where.server, user, config, environ):
         if user is None or found.user == user:
             return found
     if user is not None:
@@ -107,7 +107,10 @@ def find(
 
 
 def _candidates(
-    server: str, config: str | os.PathLike[str] | None, environ: Mapping[str, str]
+    server: str,
+    user: str | None,
+    config: str | os.PathLike[str] | None,
+    environ: Mapping[str, str],
 ) -> Iterator[Credentials]:
     if config is not None:
         named = read_config(config)
@@ -117,7 +120,7 @@ def _candidates(
             )
         yield named
     for prefix in ("XNATPY", "XNAT"):
-        yield from _environment(server, prefix, environ)
+        yield from _environment(server, prefix, user, environ)
     yield from _netrc(server, environ)
     usual = Path(environ.get("HOME") or Path.home()) / ".xnat.cfg"
     if usual.is_file():
@@ -129,15 +132,17 @@ def _candidates(
             yield found
 
 
-def _environment(server: str, prefix: str, environ: Mapping[str, str]) -> Iterator[Credentials]:
-    user, password = environ.get(f"{prefix}_USER"), environ.get(f"{prefix}_PASS")
+def _environment(
+    server: str, prefix: str, wanted: str | None, environ: Mapping[str, str]
+) -> Iterator[Credentials]:
+    user, password = environ.get(f"{prefix}_USER") or wanted, environ.get(f"{prefix}_PASS")
     meant = environ.get(f"{prefix}_HOST") or environ.get(f"{prefix}_SERVER")
     if not user or not password:
         return
     # A password that belongs to one server is not shown to another.
     if meant and not address.same_host(meant if "://" in meant else f"https://{meant}", server):
         return
-    yield Credentials(user, password, f"the environment ({prefix}_USER)")
+    yield Credentials(user, password, f"the environment ({prefix}_PASS)")
 
 
 def _netrc(server: str, environ: Mapping[str, str]) -> Iterator[Credentials]:
