@@ -1,0 +1,1 @@
+"""Measurements of a project, collected with bx beside it."""

@@ -1,0 +1,91 @@
+"""A fresh process in which nearline does one piece of work, once; see `site.Site.ours`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import nearline as nl
+
+Work = Callable[[], dict[str, Any]]
+
+
+def _login(job: dict[str, Any]) -> str:
+    url: str = job["url"]
+    return url.replace("://", "://admin:admin@")
+
+
+def cached(job: dict[str, Any]) -> Work:
+    """`cache_freesurfer6`, as its users call it."""
+
+    def work() -> dict[str, Any]:
+        frames = nl.cache_freesurfer6(
+            _login(job), job["project"], measurements=job["measurements"], verify=job["verify"]
+        )
+        return {"rows": sum(len(frame) for frame in frames)}
+
+    return work
+
+
+def collected(job: dict[str, Any]) -> Work:
+    """`collect`, with its report."""
+
+    def work() -> dict[str, Any]:
+        found = nl.collect(_login(job), job["project"], "aseg", verify=job["verify"])
+        report = found.report
+        return {
+            "rows": len(found.frame),
+            "changed": list(report.changed),
+            "etivs": found.frame.groupby("ID", observed=True)["eTIV"].first().to_dict(),
+        }
+
+    return work
+
+
+def loaded(job: dict[str, Any]) -> Work:
+    """Load what was checked before: `cache_freesurfer6` without a server would do this."""
+
+    def work() -> dict[str, Any]:
+        before = _memory("VmRSS")
+        found = nl.collect(_login(job), job["project"], "aseg", offline=True)
+        frame = found.frame
+        return {
+            "rows": len(frame),
+            "frame_bytes": int(frame.memory_usage(deep=True).sum()),
+            "peak_bytes": _memory("VmHWM") - before,
+        }
+
+    return work
+
+
+def _memory(which: str) -> int:
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(which))
+
+
+WORKS = {"cached": cached, "collected": collected, "loaded": loaded}
+
+
+def main() -> None:
+    """Read the job, warm up, wait, work, tell."""
+    job = json.loads(sys.stdin.readline())
+    warm = dict(job, project=job["warm"], verify="normal")
+    with nl.settings(cache_dir=job["cache"] + "-warm"):
+        if job["work"] == "loaded":
+            nl.collect(_login(job), job["warm"], "aseg")
+        WORKS[job["work"]](warm)()
+    with nl.settings(cache_dir=job["cache"]):
+        work = WORKS[job["work"]](job)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        began = time.perf_counter()
+        facts = work()
+        facts["seconds"] = time.perf_counter() - began
+    print(json.dumps(facts), flush=True)
+
+
+if __name__ == "__main__":
+    main()
