@@ -74,16 +74,6 @@ def test_region_is_right(
     assert_array_equal(region(server.url(PATH)), expected)
 
 
-def test_server_without_ranges_costs_one_download(
-    server: RangeServer, slide: Slide, expected: np.ndarray
-) -> None:
-    server.misbehave(PATH, faults.ignore_range())
-    assert_array_equal(region(server.url(PATH)), expected)
-    # The other first ranges were given up when the first 200 came.
-    size = slide.path.stat().st_size
-    assert [request.sent for request in server.requests].count(size) == 1
-
-
 def test_redirect_to_another_host_is_followed(
     server: RangeServer, slide: Slide, expected: np.ndarray
 ) -> None:
