@@ -92,6 +92,8 @@ class Table:
         Whether this run wrote it; else it is what the last one left.
     since : float or None
         Seconds since the epoch when the table was written that this run found.
+    wanted : frozenset of str or None
+        Experiment ids that this run is about; None: all.
     """
 
     path: Path | None
@@ -100,6 +102,7 @@ class Table:
     stamp: str
     written: bool = False
     since: float | None = None
+    wanted: frozenset[str] | None = None
     _file: BinaryIO | None = None
     _made: Any = None
 
@@ -154,7 +157,7 @@ def open_table(path: Path | None) -> Table | None:
             Part(**(one | {"files": tuple(tuple(file) for file in one["files"])}))
             for one in told["sessions"]
         )
-        return Table(path, parts, told["facts"], told["stamp"], False, since, file)
+        return Table(path, parts, told["facts"], told["stamp"], False, since, _file=file)
     except (OSError, ValueError, KeyError, TypeError, arrow.ArrowException):
         # Damaged, or of another release: it is made again.
         return None
@@ -214,12 +217,12 @@ def write_table(
     if path is None:
         whole = arrow.concat_tables(groups) if groups else schema.empty_table()
         whole = whole.unify_dictionaries()
-        return Table(None, tuple(counted), facts, stamp, True, None, None, whole)
+        return Table(None, tuple(counted), facts, stamp, True, _made=whole)
     told = {"facts": facts, "stamp": stamp, "sessions": [asdict(part) for part in counted]}
     schema = schema.with_metadata({METADATA: json.dumps(told).encode()})
     since = None if before is None else before.since
     file = _write(path, groups, schema)
-    return Table(path, tuple(counted), facts, stamp, True, since, file)
+    return Table(path, tuple(counted), facts, stamp, True, since, _file=file)
 
 
 def _fields(part: Part) -> dict[str, Any]:

@@ -17,23 +17,21 @@ if TYPE_CHECKING:
 __all__ = ["frame_of", "groups_of"]
 
 
-def groups_of(tables: Sequence[Table], wanted: Collection[str]) -> Iterator[Any]:
-    """Yield the row groups of tables as `pyarrow.Table`, of wanted experiment ids only."""
+def groups_of(tables: Sequence[Table]) -> Iterator[Any]:
+    """Yield the row groups of tables as `pyarrow.Table`, with the wanted sessions only."""
     for table in tables:
-        every = all(part.ID in wanted for part in table.parts)
+        every = all(_is_wanted(table, part.ID) for part in table.parts)
         for group in table.groups():
-            yield group if every else _only(group, wanted)
+            yield group if every else _only(group, table.wanted or ())
 
 
-def frame_of(tables: Sequence[Table], wanted: Collection[str]) -> pd.DataFrame:
+def frame_of(tables: Sequence[Table]) -> pd.DataFrame:
     """Load tables of equal columns.
 
     Parameters
     ----------
     tables : sequence of Table
         In this order.
-    wanted : collection of str
-        Experiment ids.
 
     Returns
     -------
@@ -41,7 +39,7 @@ def frame_of(tables: Sequence[Table], wanted: Collection[str]) -> pd.DataFrame:
         Text as categories in the order in which they first appear, numbers as float64.
     """
     pd, arrow = pandas(), pyarrow()
-    total = sum(part.rows for table in tables for part in table.parts if part.ID in wanted)
+    total = sum(part.rows for table in tables for part in table.parts if _is_wanted(table, part.ID))
     schema = tables[0].schema
     columns: dict[str, _Text | NDArray[Any]] = {
         field.name: _Text(total)
@@ -50,7 +48,7 @@ def frame_of(tables: Sequence[Table], wanted: Collection[str]) -> pd.DataFrame:
         for field in schema
     }
     start = 0
-    for group in groups_of(tables, wanted):
+    for group in groups_of(tables):
         stop = start + group.num_rows
         for name, column in columns.items():
             piece = group.column(name).combine_chunks()
@@ -108,6 +106,10 @@ class _Text:
 def _new() -> bool:
     """Whether text is a type of its own in this pandas."""
     return int(pandas().__version__.split(".")[0]) >= 3
+
+
+def _is_wanted(table: Table, experiment: str) -> bool:
+    return table.wanted is None or experiment in table.wanted
 
 
 def _only(group: Any, wanted: Collection[str]) -> Any:

@@ -72,7 +72,7 @@ class Collection:
     Parameters
     ----------
     tables : sequence of Table
-        One for each project; they may hold more sessions than are wanted.
+        One for each project.
     rows : sequence of SessionRow
         The sessions of this run.
     report : Report
@@ -122,20 +122,16 @@ class Collection:
         ``frame.attrs["nearline"]`` is a dict of provenance, ``frame.attrs["nearline_sessions"]``
         a JSON text with URI and digest of every file.
         """
-        frame = frame_of(self.tables, self._wanted)
+        frame = frame_of(self.tables)
         frame.attrs.update(self.provenance())
         return frame
 
     def arrow(self) -> Any:
         """Return the numbers as a `pyarrow.Table`, dictionary-encoded, columns as in `frame`."""
-        groups = list(groups_of(self.tables, self._wanted))
+        groups = list(groups_of(self.tables))
         arrow = pyarrow()
         whole = arrow.concat_tables(groups) if groups else self.tables[0].schema.empty_table()
         return whole.unify_dictionaries()
-
-    @property
-    def _wanted(self) -> set[str]:
-        return {row.ID for row in self.rows if row.has_rows}
 
     def provenance(self) -> dict[str, Any]:
         """Return what goes into the `attrs` of frames."""

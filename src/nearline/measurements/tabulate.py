@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,10 @@ class _Measured:
             before = open_table(self._path(run))
             if before is not None:
                 keys_before |= {part.ID: part.key for part in before.parts}
-            tables.append(self._table(run, before))
-            rows += self._sessions(run)
+            mine = self._sessions(run)
+            wanted = frozenset(row.ID for row in mine if row.has_rows)
+            tables.append(replace(self._table(run, before), wanted=wanted))
+            rows += mine
             vouched.update(run.gathered.vouched[self.name])
         report = self._report(runs, rows, keys_before, vouched)
         return Collection(tables, rows, report, self._facts(runs, checked=True))
