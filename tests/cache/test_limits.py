@@ -143,6 +143,26 @@ def test_bytes_nobody_recorded_count_and_strange_packs_are_removed(tmp_path: Pat
     store.close()
 
 
+def test_files_are_looked_through_once_and_only_by_who_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    honest = Packs.sizes
+    monkeypatch.setattr(Packs, "sizes", lambda self: looks.append(1) or honest(self))
+    store = disk(tmp_path)
+    for number in range(3):
+        store.put(open_version(store, url(number)), 0, b"abc")
+        store.flush()
+    store.close()
+    assert len(looks) == 1
+    store = disk(tmp_path)
+    version = open_version(store, url(0))
+    assert store.get(version, ByteRange(0, 3)) == b"abc"
+    store.version(url(0), version.validator, checked=2.0)
+    store.close()
+    assert len(looks) == 1
+
+
 def test_three_hundred_small_pieces_are_recorded_in_few_transactions(tmp_path: Path) -> None:
     store = disk(tmp_path)
     commits = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from nearline.ranges import ByteRange, merge, subtract
 
@@ -17,8 +17,7 @@ LEASE = 30.0
 """Seconds after which a claim ends unless its process renews it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """A process, told apart from a later one that got the same pid.
 
     Attributes
@@ -37,8 +36,7 @@ class Holder:
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A claim as the catalogue holds it."""
 
     id: int

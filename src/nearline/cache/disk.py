@@ -81,6 +81,7 @@ class DiskStore:
         )
         self._index = Index(self.catalogue)
         self._evicting = threading.Lock()
+        self._wrote = False
         self._swept = False
         self._failed = False
         self._paused_until = 0.0
@@ -223,6 +224,7 @@ class DiskStore:
         place = self._guarded(lambda: self.packs.append(view), None)
         if place is None:
             return
+        self._wrote = True
         # From here on the bytes are in the file; only now may anyone hear of them.
         pack, position = place
         now = time.time()
@@ -267,7 +269,8 @@ class DiskStore:
         if self._failed:
             return
         total = self._guarded(self._record, 0)
-        if total > self.bound or (total and not self._swept):
+        # Litter is looked for once, and not by a process that only reads.
+        if total > self.bound or (total and self._wrote and not self._swept):
             with self._evicting:
                 self._guarded(self._make_room, None)
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nearline.cache import pieces
 from nearline.cache.catalogue import Catalogue
@@ -21,8 +21,7 @@ KEEP = 0.9
 """Share of the bound that is filled after making room."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackUse:
+class PackUse(NamedTuple):
     """What decides about one pack.
 
     Attributes

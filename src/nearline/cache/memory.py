@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nearline.cache.claims import Claim
 from nearline.cache.extents import Extents
@@ -24,11 +23,13 @@ REMEMBERED_OBJECTS = 65536
 """Objects whose latest version is known at once."""
 
 
-@dataclass(slots=True, eq=False)
 class _Kept:
-    start: int
-    stop: int
-    data: bytes
+    __slots__ = ("data", "start", "stop")
+
+    def __init__(self, start: int, stop: int, data: bytes) -> None:
+        self.start = start
+        self.stop = stop
+        self.data = data
 
 
 class MemoryStore:

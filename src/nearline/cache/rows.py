@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nearline.cache.pieces import Piece
 from nearline.cache.version import Version, version_id
@@ -16,8 +16,7 @@ VERSION_COLUMNS = "id, identity, size, etag, generation, last_modified, checked"
 PIECE_COLUMNS = "id, version, name, start, length, pack, position, checksum, used"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One row of the pieces."""
 
     id: int
