@@ -15,7 +15,7 @@ BENCH_OPTIONS ?=
 .PHONY: help demo test lint format bench clean
 
 help:
-	@echo "make demo   read a region of a remote slide, beside highdicom and s3fs (picture in demo/)"
+	@echo "make demo   a remote slide beside highdicom and s3fs, then an XNAT project (pictures in demo/)"
 	@echo "make test   run all tests; those whose server is not installed are skipped, and say so"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  the table of the README, highdicom beside it (20 ms each way; some minutes)"
@@ -46,6 +46,7 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
+	$(BIN)/python examples/demo_measurements.py
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(PYTEST_TARGETS)
