@@ -206,7 +206,6 @@ def _frame(
         whole = [row.ID for row in collection.rows if row.status == "ok"]
         ids = table.column("ID").cast(arrow.string())
         table = table.filter(arrow.compute.is_in(ids, value_set=arrow.array(whole, arrow.string())))
-    ids = table.column("ID")
     subject = "file_subject" if "file_subject" in table.column_names else "subject"
     index = _text(table.column(subject))
     columns = {
@@ -216,13 +215,26 @@ def _frame(
         for name in table.column_names
         if name not in ("project", "subject", "session", "ID", "file_subject")
     }  # fmt: skip
-    columns["ID"] = _text(ids)
+    columns["ID"] = _text(table.column("ID"))
     if etivs is not None:
-        columns["eTIV"] = columns["ID"].map(etivs).astype("float64")
-    frame = pd.DataFrame(columns).set_index(pd.Index(index, name="subject"))
-    frame = frame.sort_index(kind="stable")
+        columns["eTIV"] = _by_session(table.column("ID"), etivs)
+    frame = pd.DataFrame(columns, copy=False)
+    frame.index = pd.Index(index, name="subject")
+    if len(collection.tables) > 1 or subject == "file_subject":
+        frame = frame.sort_index(kind="stable")
     frame.attrs.update(collection.provenance())
     return frame
+
+
+def _by_session(ids: Any, values: Mapping[str, float]) -> Any:
+    """Return a number for each row, of its session; NaN where there is none."""
+    import numpy as np
+
+    pieces = [np.empty(0)]
+    for chunk in ids.chunks:
+        known = [values.get(one, np.nan) for one in chunk.dictionary.to_pylist()]
+        pieces.append(np.array(known, "float64")[chunk.indices.to_numpy()])
+    return np.concatenate(pieces)
 
 
 def _text(column: Any) -> Any:

@@ -139,10 +139,12 @@ def gathered(
     with traffic() as cost, opened_store() as store:
         if plan.offline:
             runs = run(HeldOrigin(store, *whose(c, **(login or {}))), store, plan, progress)
+            collections = tabulate(store, plan, shapes, runs, began)
         else:
             with opened(c, store, **(login or {})) as origin:
                 runs = run(origin, store, plan, progress)
-        collections = tabulate(store, plan, shapes, runs, began)
+                origin.leave()
+                collections = tabulate(store, plan, shapes, runs, began)
     seconds = time.perf_counter() - clock
     for collection in collections:
         collection.report = replace(

@@ -75,6 +75,7 @@ class Gathering:
         self.progress = progress
         self.number = store.scope(scope)
         self.began = time.time()
+        self.wrote = False
         self.done = Gathered({one.name: {} for one in self.measurements})
         self.done.vouched = {one.name: Counter() for one in self.measurements}
         self._fresh: dict[str, list[Result]] = {one.name: [] for one in self.measurements}
@@ -103,6 +104,7 @@ class Gathering:
         self.done.vanished = sync.vanished(listed, comparable)
         if self.done.vanished:
             self.store.drop_sessions(self.number, self.done.vanished)
+            self.wrote = True
         self._known = {
             one.name: self.store.results(self.number, one.name, parser_of(one))
             for one in self.measurements
@@ -116,7 +118,10 @@ class Gathering:
             fetching.run(sessions)
         finally:
             for name, results in self._fresh.items():
-                self.store.put_results(self.number, name, results)
+                if results:
+                    self.store.put_results(self.number, name, results)
+        if not self.origin.offline:
+            self.store.checked(self.number, self.level, self.began)
         return self.done
 
     # --- the inventory ---------------------------------------------------------------
@@ -174,8 +179,9 @@ class Gathering:
         records = {
             one.id: self._record(one, held[one.id].held, held[one.id].note) for one in experiments
         }
-        if not self.origin.offline:
-            self.store.touch_sessions(self.number, records.values())
+        renamed = [one for one in records.values() if _names(one) != _names(held[one.experiment])]
+        if renamed and not self.origin.offline:
+            self.store.rename_sessions(self.number, renamed)
         voucher = "last_modified" if self.level == "fast" else "resources"
         unread = []
         for experiment in experiments:
@@ -283,6 +289,7 @@ class Gathering:
             files = [self._vouched(session, file) for file in session.files.values()]
             good = [file for file in files if file is not None]
             self.store.commit_session(self.number, session.record, session.listing.values(), good)
+            self.wrote = True
         for name, reading in readings.items():
             self.done.results[name][one] = reading.result
             if reading.rows is not None:
@@ -350,6 +357,10 @@ class Gathering:
 
 _EMPTY = "no resources"
 """In place of the stamp of rows: the session had no resource at all."""
+
+
+def _names(record: SessionRecord) -> tuple[object, ...]:
+    return record.label, record.subject, record.project, record.date, record.shared
 
 
 def _still_empty(held: HeldSession, last_modified: str) -> bool:

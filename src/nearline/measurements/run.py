@@ -77,11 +77,12 @@ def run(
             gathered = gathering.run(
                 wanted[project], [one.id for one in listed[project]], shared=plan.shared
             )
+            # Bytes are only left over where sessions or their files have changed.
+            if gathering.wrote:
+                store.sweep()
             mine.append(ProjectRun(scope, gathering.number, tuple(wanted[project]), gathered))
         _refuse_what_nobody_has(mine, plan)
         runs += mine
-    if not plan.offline:
-        store.sweep()
     return runs
 
 

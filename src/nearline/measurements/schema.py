@@ -18,7 +18,7 @@ CREATE TABLE servers (
     PRIMARY KEY (server, login));
 CREATE TABLE scopes (
     id INTEGER PRIMARY KEY, server TEXT NOT NULL, login TEXT NOT NULL, project TEXT NOT NULL,
-    resource TEXT NOT NULL, place TEXT NOT NULL,
+    resource TEXT NOT NULL, place TEXT NOT NULL, level TEXT, checked REAL,
     UNIQUE (server, login, project, resource, place));
 CREATE TABLE sessions (
     scope INTEGER NOT NULL, experiment TEXT NOT NULL, label TEXT NOT NULL, subject TEXT NOT NULL,

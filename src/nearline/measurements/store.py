@@ -220,8 +220,13 @@ class MeasurementStore:
                 ),
             )  # fmt: skip
 
-    def touch_sessions(self, scope: int, records: Iterable[SessionRecord]) -> None:
-        """Record that sessions were found unchanged, and under which labels they go now."""
+    def checked(self, scope: int, level: str, when: float) -> None:
+        """Record when a scope was checked, and how."""
+        with self.writing() as db:
+            db.execute("UPDATE scopes SET level=?, checked=? WHERE id=?", (level, when, scope))
+
+    def rename_sessions(self, scope: int, records: Iterable[SessionRecord]) -> None:
+        """Record under which labels unchanged sessions go now."""
         with self.writing() as db:
             db.executemany(
                 "UPDATE sessions SET label=?, subject=?, project=?, date=?, shared=?, level=?, "
@@ -270,8 +275,9 @@ class MeasurementStore:
                 "SELECT sha256 FROM files WHERE scope=? AND experiment=? AND path=?",
                 (scope, experiment, file.path),
             ).fetchone()
+            # Replaced: what is held under that name may be damaged.
             db.execute(
-                "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", (file.sha256, len(data), packed)
+                "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?)", (file.sha256, len(data), packed)
             )
             db.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -28,7 +28,7 @@ class Holdings:
     bytes : int
         Of these files, before they were compressed.
     checked : float or None
-        Seconds since the epoch of the last check; None if no session is committed.
+        Seconds since the epoch of the last check; None if no run has ended.
     """
 
     server: str
@@ -94,7 +94,7 @@ def info(folder: Path) -> MeasurementsInfo:
                 "(SELECT COUNT(*) FROM sessions WHERE scope=scopes.id), "
                 "(SELECT COUNT(*) FROM files WHERE scope=scopes.id), "
                 "(SELECT COALESCE(SUM(size), 0) FROM files WHERE scope=scopes.id), "
-                "(SELECT MAX(checked) FROM sessions WHERE scope=scopes.id) "
+                "checked "
                 "FROM scopes ORDER BY server, project, resource"
             ).fetchall()
         size = sum(one.stat().st_size for one in store.folder.rglob("*") if one.is_file())

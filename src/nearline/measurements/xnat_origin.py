@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nearline.errors import NearlineError
+from nearline.traffic import counters, using
 from nearline.xnat import inventory
 from nearline.xnat.client import Client, FileAnswer
 from nearline.xnat.inventory import Assessor, Experiment, File, Resource
@@ -36,17 +38,18 @@ def opened(c: Any, store: MeasurementStore, **login: Any) -> Iterator[XnatOrigin
     What the server was found to be able to do is remembered for the next run.
     """
     found = connect(c, **login)
+    client = Client(found)
+    # A login that was handed over is its owner's to close.
+    origin = XnatOrigin(
+        client, store.capabilities(client.server, client.user) or {}, found is not c
+    )
     try:
-        client = Client(found)
-        origin = XnatOrigin(client, store.capabilities(client.server, client.user) or {})
-        try:
-            yield origin
-        finally:
-            if origin.known != origin.remembered:
-                store.remember(client.server, client.user, origin.known)
+        yield origin
     finally:
-        if found is not c:
-            found.close()
+        origin.leave()
+        origin.gone()
+        if origin.known != origin.remembered:
+            store.remember(origin.server, origin.user, origin.known)
 
 
 class XnatOrigin:
@@ -58,12 +61,15 @@ class XnatOrigin:
         Logged in.
     remembered : mapping
         What was known about the server when the run began.
+    closes : bool
+        Whether `leave` logs out.
     """
 
     offline = False
 
-    def __init__(self, client: Client, remembered: Mapping[str, Any]) -> None:
+    def __init__(self, client: Client, remembered: Mapping[str, Any], closes: bool) -> None:
         self._client = client
+        self._closes = closes
         self.remembered = dict(remembered)
         if time.time() - self.remembered.get("since", 0.0) > _FORGET_S:
             # Servers are renewed, and so is what stands before them.
@@ -73,6 +79,7 @@ class XnatOrigin:
                 client.learned[kind].known = known
                 client.learned[kind].longest = longest
         self._not_modified: bool | None = self.remembered.get("not_modified")
+        self._leaving: threading.Thread | None = None
         self._projects: dict[str, str] = {}
         self._assessors: dict[str, tuple[Assessor, ...]] = {}
         self._rows: dict[tuple[str, str], tuple[Resource, ...]] = {}
@@ -91,6 +98,25 @@ class XnatOrigin:
     def not_modified(self) -> bool | None:
         """Whether conditional requests are answered; None while that is unknown."""
         return self._not_modified
+
+    def leave(self) -> None:
+        """Begin to log out, once: what is left to do needs no server."""
+        if not self._closes:
+            return
+        self._closes = False
+        carried = counters()
+
+        def close() -> None:
+            with using(carried):
+                self._client.login.close()
+
+        self._leaving = threading.Thread(target=close, name="nearline-xnat-logout", daemon=True)
+        self._leaving.start()
+
+    def gone(self) -> None:
+        """Wait until that is done."""
+        if self._leaving is not None:
+            self._leaving.join()
 
     def try_conditions(self, uri: str, *, about: str) -> None:
         """Find out whether conditional requests are answered, and rightly, with two of them."""
