@@ -126,6 +126,21 @@ def test_what_was_used_lately_survives_eviction(
     store.close()
 
 
+def test_moved_bytes_are_found_by_who_knew_their_old_place(tmp_path: Path) -> None:
+    writer, other = disk(tmp_path), disk(tmp_path)
+    part, elsewhere = ByteRange(0, 9000), ByteRange(20_000, 20_100)
+    version = open_version(writer, url(0))
+    writer.put(version, 0, content(url(0), *part))
+    writer.flush()
+    assert other.held(version, part) == [part]
+    for pack in writer.packs.sizes():
+        evict.rewrite(writer.catalogue, writer.packs, pack)
+    assert other.held(version, elsewhere) == []  # looks for news, and reads of the new place
+    assert other.get(version, part) == content(url(0), *part)
+    writer.close()
+    other.close()
+
+
 def test_bytes_nobody_recorded_count_and_strange_packs_are_removed(tmp_path: Path) -> None:
     store = disk(tmp_path, 1 << 30)
     version = open_version(store, url(0))

@@ -70,6 +70,8 @@ class Known:
     def discard(self, piece: Piece) -> None:
         """Remove a piece, and look for another one when it is wanted again."""
         self.stamp = (self.stamp[0], -1)
+        # The other one's row may have been read, and left out for the sake of this piece.
+        self.last_row = 0
         if not piece.name:
             self.extents.discard(piece)
         elif self.artefacts.get(piece.name) is piece:
