@@ -52,6 +52,16 @@ def test_memory_stays_within_its_bound(steps: list[tuple[bool, int, int]], bound
         assert found is None or bytes(found) == content(url(0), start, start + length)
 
 
+def test_bytes_of_what_nothing_identifies_go_with_who_held_it() -> None:
+    store = MemoryStore(1 << 20)
+    version = store.version(url(0), Validator(size=5000, etag='W/"a"'), checked=1.0)
+    store.put(version, 0, bytes(5000))
+    assert store.size == 5000
+    del version
+    gc.collect()
+    assert store.size == 0
+
+
 def test_least_recently_used_bytes_go_first() -> None:
     store = MemoryStore(3000)
     version = store.version(url(0), VALIDATOR, checked=1.0)

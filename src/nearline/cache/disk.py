@@ -200,6 +200,9 @@ class DiskStore:
         now = time.time()
         if now - piece.used >= TOUCH_AFTER:
             self._index.touch(piece, now)
+        if 2 * (stop - start) < len(data):
+            data = data[start - low : stop - low]  # a view would hold the whole piece
+            low = start
         return memoryview(data)[start - low : stop - low]
 
     def _drop(self, known: Known, piece: Piece, damage: str) -> None:

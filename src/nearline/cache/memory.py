@@ -43,7 +43,7 @@ class MemoryStore:
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._latest: OrderedDict[str, Version] = OrderedDict()
         self._extents: dict[int, Extents[_Kept]] = {}
@@ -67,8 +67,7 @@ class MemoryStore:
         with self._lock:
             if not validator.key:
                 one = Version(-next(self._ids), identity, validator, checked)
-                # A finalizer may run anywhere, also within these methods: it only leaves a note.
-                weakref.finalize(one, self._closed.append, one.id).atexit = False
+                weakref.finalize(one, self._close, one.id).atexit = False
                 return one
             known = self._latest.get(identity)
             number = version_id(identity, validator)
@@ -169,6 +168,15 @@ class MemoryStore:
     def _trim(self) -> None:
         while self._held > self._bound and self._recent:
             self._drop(next(iter(self._recent)))
+
+    def _close(self, version: int) -> None:
+        # A finalizer may run anywhere, also within these methods, which then do this next time.
+        self._closed.append(version)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._forget_closed()
+            finally:
+                self._lock.release()
 
     def _forget_closed(self) -> None:
         """Drop what belonged to unidentified versions that nobody holds any more."""
