@@ -24,6 +24,7 @@ __all__ = [
     "is_signed",
     "local_path",
     "printable",
+    "printable_target",
     "secrets",
     "split",
 ]
@@ -184,6 +185,14 @@ def printable(url: str) -> str:
     except UnsupportedUrl:
         return _without_secrets_roughly(url)
     return _rebuilt(parts, parts.scheme, parts.netloc.rpartition("@")[2])
+
+
+def printable_target(target: str) -> str:
+    """Return the target of a request (a path, or a whole URL) as `printable` would show it."""
+    if "://" in target.partition("?")[0]:
+        return printable(target)
+    origin = "http://target"
+    return printable(f"{origin}{target}").removeprefix(origin)
 
 
 def canonical(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import ssl
@@ -26,7 +27,7 @@ from urllib3.util import Timeout, create_urllib3_context, make_headers
 
 from nearline.errors import MissingExtra, NearlineError, Unavailable
 from nearline.storage.source import Transient
-from nearline.storage.url import DEFAULT_PORTS, printable, split
+from nearline.storage.url import DEFAULT_PORTS, printable, printable_target, split
 
 __all__ = ["Verify", "request", "translated"]
 
@@ -42,6 +43,22 @@ _PROXY_VARIABLES = tuple(
 )
 
 _POOL_SIZE = 64
+
+
+class _WithoutSecrets(logging.Filter):
+    """Takes signatures and tokens out of what urllib3 notes at DEBUG level of each request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                printable_target(value) if isinstance(value, str) and "?" in value else value
+                for value in record.args
+            )
+        return True
+
+
+# On the logger and not on a handler: which handlers there are is the program's affair.
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutSecrets())
 
 
 class _Pools:
