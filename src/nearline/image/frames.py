@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from nearline.fetch.reader import Reader
     from nearline.ranges import ByteRange
 
-__all__ = ["Frames", "Part"]
+__all__ = ["Frames", "Part", "landing"]
 
 _INLINE = 2
 """So few frames are decoded by the caller: handing them over costs more than it saves."""
@@ -76,39 +78,46 @@ class Part:
 
     def stream(self, frames: Sequence[int]) -> Generator[tuple[int, Buffer], None, None]:
         """Yield frames, by their indices in the whole image, and their bytes, as they land."""
-        ranges = self.index.ranges(frame - self.first for frame in frames)
-        with closing(self._read(ranges)) as landing:
+        with closing(self.read(self.ranges(frames))) as landing:
             for which, data in landing:
-                frame, whole = frames[which], data
-                # Here and not in the threads that decode, which shall wait for no server.
-                while (rest := self.index.missing(frame - self.first, whole)) is not None:
-                    ((_, more),) = self._read([rest])
-                    whole = b"".join((whole, more))
-                yield frame, whole
+                yield frames[which], self.whole(frames[which], data)
+
+    def ranges(self, frames: Iterable[int]) -> list[ByteRange]:
+        """Return where frames lie, by their indices in the whole image."""
+        return self.index.ranges(frame - self.first for frame in frames)
+
+    def whole(self, frame: int, data: Buffer) -> Buffer:
+        """Append to the bytes of a frame what its range lacks, which is mostly nothing."""
+        # For the thread that fetches, and not for those that decode: they shall wait for no server.
+        while (rest := self.index.missing(frame - self.first, data)) is not None:
+            ((_, more),) = self.read([rest])
+            data = b"".join((data, more))
+        return data
 
     def payload(self, frame: int, data: Buffer) -> Buffer:
         """Return an encoded frame from what `stream` yields for it."""
         return self.index.payload(frame - self.first, data)
 
-    def ahead(self, frames: Sequence[int], most: int) -> tuple[Callable[[], None], int]:
-        """Begin to fetch frames that will be streamed soon, in order, up to `most` bytes.
+    def ahead(self, ranges: Sequence[ByteRange], most: int) -> tuple[Callable[[], None], int]:
+        """Begin to fetch ranges that will be read soon, in order, up to `most` bytes.
 
         Returns
         -------
         tuple of (callable, int)
-            What to call once they have been streamed, and the bytes begun.
+            What to call once they have been read, and the bytes begun.
         """
         begun: list[ByteRange] = []
         total = 0
         if self.inflated is None:
-            for span in self.index.ranges(frame - self.first for frame in frames):
-                total += span.length
-                if total > most:
+            for span in ranges:
+                if total + span.length > most:
                     break
+                total += span.length
                 begun.append(span)
-        return self.reader.ahead(begun).release, min(total, most)
+        return self.reader.ahead(begun).release, total
 
-    def _read(self, ranges: Sequence[ByteRange]) -> Generator[tuple[int, Buffer], None, None]:
+    def read(self, ranges: Sequence[ByteRange]) -> Generator[tuple[int, Buffer], None, None]:
+        """Yield the number of each range and its bytes, as they land."""
         if self.inflated is None:
             yield from self.reader.stream(ranges)
         else:
@@ -118,6 +127,47 @@ class Part:
     def stop(self) -> int:
         """One past the index of its last frame."""
         return self.first + self.index.number_of_frames
+
+
+def landing(
+    groups: Sequence[tuple[Part, Sequence[ByteRange]]],
+) -> Generator[tuple[int, int, Buffer], None, None]:
+    """Read ranges of several parts, in the order of the parts, later ones fetched meanwhile.
+
+    Parameters
+    ----------
+    groups : sequence of (Part, sequence of ByteRange)
+
+    Yields
+    ------
+    tuple of (int, int, bytes-like)
+        Number of the group, of the range within it, and the bytes.
+    """
+    begun: deque[tuple[int, Callable[[], None], int]] = deque()
+    # What is begun ahead holds memory until its turn comes.
+    room = groups[0][0].reader.settings.max_bytes_in_flight // 2 if groups else 0
+    following = 1
+    try:
+        for number, (part, ranges) in enumerate(groups):
+            following = max(following, number + 1)
+            while following < len(groups) and room > 0:
+                later, its_ranges = groups[following]
+                release, taken = later.ahead(its_ranges, room)
+                begun.append((following, release, taken))
+                room -= taken
+                following += 1
+                if taken == 0:
+                    break
+            with closing(part.read(ranges)) as stream:
+                for which, data in stream:
+                    yield number, which, data
+            while begun and begun[0][0] <= number:
+                _, release, taken = begun.popleft()
+                release()
+                room += taken
+    finally:
+        for _, release, _ in begun:
+            release()
 
 
 class Frames:
@@ -145,6 +195,7 @@ class Frames:
         self.parts = tuple(parts)
         self.format = format_
         self.decoder = decoder
+        self._firsts = [part.first for part in self.parts]
         self._profiles = tuple(profiles)
         self._transforms: dict[int, IccTransform] = {}
         # Asked for once: what is open keeps its name, and spelling it takes as long as a tile.
@@ -214,17 +265,12 @@ class Frames:
 
     def _landing(self, frames: Sequence[int]) -> Generator[tuple[int, Buffer], None, None]:
         """Yield frames and their bytes as they land, of several parts fetched side by side."""
-        groups = list(self._by_part(frames))
-        # What is begun ahead holds memory until its turn comes.
-        most = self.parts[0].reader.settings.max_bytes_in_flight // 2
-        with ExitStack() as begun:
-            for part, some in groups[1:]:
-                release, taken = part.ahead(some, most)
-                begun.callback(release)
-                most -= taken
-            for part, some in groups:
-                with closing(part.stream(some)) as stream:
-                    yield from stream
+        chosen = list(self.by_part(np.asarray(frames, np.intp)))
+        groups = [(part, part.ranges(some)) for part, some in chosen]
+        with closing(landing(groups)) as stream:
+            for number, which, data in stream:
+                part, some = chosen[number]
+                yield some[which], part.whole(some[which], data)
 
     def _kept(self, frame: int, data: Buffer, profile: int | None) -> NDArray[Any]:
         """Return the tile to be kept, made here unless another caller is doing just that."""
@@ -263,10 +309,10 @@ class Frames:
         return (self._identities[part.first], version, frame - part.first, self.decoder, profile)
 
     def _part(self, frame: int) -> Part:
-        return next(part for part in self.parts if frame < part.stop)
+        return self.parts[bisect_right(self._firsts, frame) - 1]
 
-    def _by_part(self, frames: Sequence[int]) -> Iterator[tuple[Part, list[int]]]:
-        for part in self.parts:
-            some = [frame for frame in frames if part.first <= frame < part.stop]
-            if some:
-                yield part, some
+    def by_part(self, frames: NDArray[np.intp]) -> Iterator[tuple[Part, list[int]]]:
+        """Yield the parts that hold any of `frames`, in order, and which."""
+        owners = np.searchsorted(self._firsts, frames, side="right") - 1
+        for owner in np.unique(owners).tolist():
+            yield self.parts[owner], frames[owners == owner].tolist()
