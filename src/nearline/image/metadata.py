@@ -11,8 +11,8 @@ from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from nearline.dicom.lazy_dataset import LazyDataset
 from nearline.image.coordinate_system import CoordinateSystemNames
-from nearline.image.lazy_dataset import LazyDataset
 from nearline.image.opened import Opened
 from nearline.image.tiles import FullTiling
 
