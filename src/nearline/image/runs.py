@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,8 @@ _UNPACKED = 1 << 20
 _WORTH_CUTTING = 128 << 10
 """Bytes between the rows wanted of frames side by side that are worth a request for each frame."""
 
-_INLINE = 2
-"""So few pieces are unpacked by the caller: handing them over costs more than it saves."""
+_SMALL = 64 << 10
+"""Pieces of so few bytes are unpacked by the caller: handing them over costs more than it saves."""
 
 UseRun = Callable[["NDArray[np.intp]", "NDArray[Any]"], None]
 
@@ -116,11 +116,18 @@ def visit_runs(
 
     groups = [(part, plan.ranges) for (part, _), plan in zip(parts, plans, strict=True)]
     with closing(landing(groups)) as stream:
-        if sum(len(plan.ranges) for plan in plans) <= _INLINE:
-            for piece in stream:
-                finish(piece)
+        run_each(_large(stream, finish), finish)
+
+
+def _large(
+    pieces: Iterable[tuple[int, int, Buffer]], finish: Callable[[tuple[int, int, Buffer]], None]
+) -> Iterator[tuple[int, int, Buffer]]:
+    """Finish small pieces here, and yield the others."""
+    for piece in pieces:
+        if len(piece[2]) <= _SMALL:
+            finish(piece)
         else:
-            run_each(stream, finish)
+            yield piece
 
 
 @dataclass(frozen=True, slots=True)
