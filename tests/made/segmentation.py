@@ -94,12 +94,14 @@ def describe_segment(number: int, label: str) -> highdicom.seg.SegmentDescriptio
     )
 
 
-def template(
-    phantom: Phantom, labels: Sequence[str], kind: Kind = "BINARY", *, slices: int | None = None
-) -> Dataset:
-    """Return what highdicom writes for a tiny segmentation of all these segments and slices."""
-    tiny = Phantom(2, 2, slices or phantom.slices, phantom.spacing, phantom.seed)
-    pixels = np.ones((tiny.slices, 2, 2, len(labels)), np.uint8)
+def template(phantom: Phantom, labels: Sequence[str], kind: Kind = "BINARY") -> Dataset:
+    """Return what highdicom writes for a tiny segmentation of all these segments and slices.
+
+    Its frames are those of the first segment and of the first slice.
+    """
+    tiny = Phantom(2, 2, phantom.slices, phantom.spacing, phantom.seed)
+    pixels = np.zeros((tiny.slices, 2, 2, len(labels)), np.uint8)
+    pixels[..., 0] = pixels[0] = 1
     return highdicom.seg.Segmentation(
         source_images=list(ct_series(tiny)),
         pixel_array=pixels if kind == "BINARY" else pixels.astype(np.float32),
@@ -113,7 +115,6 @@ def template(
         manufacturer_model_name="made",
         software_versions="1",
         device_serial_number="1",
-        omit_empty_frames=False,
     )
 
 
@@ -276,9 +277,7 @@ def _write_native(file, pixels: Iterator[NDArray[np.uint8]], kind: Kind, phantom
     binary = kind == "BINARY"
     size = phantom.rows * phantom.columns
     if binary and size % 8:
-        raise ValueError(
-            "Frames of one bit must fill whole bytes here; let highdicom write others."
-        )
+        raise ValueError("Frames of one bit must fill whole bytes; let highdicom write others.")
     size = size // 8 if binary else size
     total = size * count
     file.write(struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, total + total % 2))
