@@ -218,8 +218,9 @@ def _write(
     store: DiskStore, version: Version, size: int, destination: Path, object_name: str
 ) -> Path:
     if destination.is_dir():
-        name = object_name.split("?")[0].rstrip("/").rpartition("/")[2]
-        destination = destination / (name or "object")
+        # A server chose this name: it may lead nowhere but into the folder.
+        name = object_name.split("?")[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
+        destination = destination / ("object" if name in ("", ".", "..") else name)
     # Beside the destination, so that the rename is atomic; open to whom the umask says, as a copy.
     partial = destination.with_name(f".{destination.name}.{os.urandom(6).hex()}.partial")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

@@ -90,11 +90,15 @@ def upgraded(server: str, asked: str, location: str) -> str | None:
     -------
     str or None
         The server's other URL; None if the redirect leads to another host, from https to http,
-        or to nothing that tells.
+        to another port otherwise than from http to https, or to nothing that tells.
     """
     if not same_host(server, location):
         return None
     if server.startswith("https:") and not location.startswith("https:"):
+        return None
+    # What listens at another port of the host may be another program, of another owner.
+    kept_scheme = server.partition(":")[0] == location.partition(":")[0]
+    if kept_scheme and urlsplit(server).port != urlsplit(location).port:
         return None
     bare = re.split(r"[?#;]", location)[0]
     if asked.strip("/") and bare.rstrip("/").endswith(asked.rstrip("/")):
