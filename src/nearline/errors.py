@@ -22,6 +22,7 @@ __all__ = [
     "DecodingFailed",
     "IncompleteCollection",
     "InvalidDicom",
+    "InvalidFractions",
     "InvalidLookupTable",
     "InvalidOption",
     "InvalidTransform",
@@ -29,21 +30,26 @@ __all__ = [
     "MissingFrames",
     "NearlineError",
     "NoPixels",
+    "NoVolume",
     "NotDicom",
     "NotFound",
     "NotPicklable",
     "ObjectChanged",
     "Offline",
     "OutsideMatrix",
+    "OverlappingSegments",
     "TooLarge",
     "TransformMissing",
     "TruncatedObject",
     "Unavailable",
     "UnknownFrame",
+    "UnknownSegment",
+    "UnknownSource",
     "UnreadableMeasurements",
     "UnsafeAfterFork",
     "UnsupportedTransferSyntax",
     "UnsupportedUrl",
+    "WrongKind",
 ]
 
 
@@ -137,6 +143,14 @@ class DecodingFailed(InvalidDicom, RuntimeError):
     """The encoded pixels of a frame cannot be decoded."""
 
 
+class InvalidFractions(InvalidDicom, RuntimeError):
+    """A fractional segmentation holds values that are none of its fractions."""
+
+
+class WrongKind(NearlineError, ValueError):
+    """A DICOM object of another kind than the function reads."""
+
+
 class InvalidLookupTable(InvalidDicom, RuntimeError, AttributeError):
     """A lookup table of the image is missing or contradicts its descriptor."""
 
@@ -156,12 +170,28 @@ class UnknownFrame(NearlineError, IndexError, ValueError):
     """A frame number that the image does not have."""
 
 
+class UnknownSegment(NearlineError, ValueError, IndexError):
+    """A segment that the segmentation does not have; the message lists those it has."""
+
+
+class OverlappingSegments(NearlineError, RuntimeError, ValueError):
+    """Segments that share pixels were to be combined into one array of labels."""
+
+
 class AmbiguousFrames(NearlineError, RuntimeError, ValueError):
     """Several frames lie at one place; a selector must choose among them."""
 
 
 class MissingFrames(NearlineError, RuntimeError, ValueError):
     """A sparse image lacks frames that the request needs."""
+
+
+class NoVolume(NearlineError, RuntimeError, ValueError):
+    """The frames do not make a volume: no positions, or not evenly spaced along their normal."""
+
+
+class UnknownSource(NearlineError, KeyError, ValueError):
+    """The image does not say that it was derived from the instance or frame asked for."""
 
 
 class InvalidTransform(NearlineError, ValueError, TypeError):
