@@ -41,6 +41,8 @@ def test_error_prints_its_sentence_and_pickles(error: type[errors.NearlineError]
         (errors.TruncatedObject, EOFError),
         (errors.MissingExtra, ImportError),
         (errors.UnknownFrame, IndexError),
+        (errors.UnknownSource, KeyError),
+        (errors.NoVolume, RuntimeError),
         (errors.OutsideMatrix, ValueError),
         (errors.MissingFrames, RuntimeError),
         (errors.AmbiguousFrames, RuntimeError),
