@@ -73,8 +73,14 @@ def store_kind(scheme: str) -> StoreKind | None:
     return _KINDS.get(scheme)
 
 
-def parse(url: str) -> Address:
+def parse(url: str, *, prefix: bool = False) -> Address:
     """Split a store's URL.
+
+    Parameters
+    ----------
+    url : str
+    prefix : bool
+        It names what keys begin with, perhaps nothing, and no version.
 
     Raises
     ------
@@ -85,21 +91,21 @@ def parse(url: str) -> Address:
     kind = _KINDS[scheme.lower()]
     bucket, _, key = rest.partition("/")
     account = version = None
-    if kind == "s3":
+    if kind == "s3" and not prefix:
         named = re.search(r"\?versionId=([^&?/]+)\Z", key)
         if named:
             key, version = key[: named.start()], named[1]
-    elif kind == "gs":
+    elif kind == "gs" and not prefix:
         named = re.search(r"#(\d+)\Z", key)
         if named:
             key, version = key[: named.start()], named[1]
-    elif "@" in bucket:
+    elif kind == "az" and "@" in bucket:
         bucket, _, host = bucket.partition("@")
         found = _ACCOUNT.match(host)
         if not found:
             raise UnsupportedUrl(f"{scheme}://{bucket}@{host}/… does not name a storage account.")
         account = found[1]
-    if not bucket or not key:
+    if not bucket or not (key or prefix):
         raise UnsupportedUrl(
             f"{scheme}://{rest} does not name an object: write {kind}://bucket/key."
         )

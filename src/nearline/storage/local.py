@@ -13,7 +13,7 @@ from nearline.provenance import Validator
 from nearline.storage.source import Answer, Buffer, Transient
 from nearline.storage.url import identity, local_path
 
-__all__ = ["LocalSource"]
+__all__ = ["LocalSource", "validator_of"]
 
 _PIECE = 4 << 20
 
@@ -77,7 +77,7 @@ class LocalSource:
             failure: NearlineError = self._translated(error, pinned=pin is not None)
         else:
             if stat.S_ISREG(found.st_mode):
-                return self._answer(_validator(found), start, stop, pin, unless)
+                return self._answer(validator_of(found), start, stop, pin, unless)
             failure = NotFound(f"{self.url} is {_kind(found.st_mode)}, not a file.")
         raise failure
 
@@ -119,7 +119,7 @@ class LocalSource:
                         break
                     data += more
                 # After the bytes were taken: a change before that would be missed otherwise.
-                current = _validator(os.fstat(file.fileno()))
+                current = validator_of(os.fstat(file.fileno()))
         except OSError as error:
             failure = self._translated(error, pinned=True)
         else:
@@ -151,7 +151,8 @@ class LocalSource:
         return f"LocalSource({self.url!r})"
 
 
-def _validator(found: os.stat_result) -> Validator:
+def validator_of(found: os.stat_result) -> Validator:
+    """Return what the system says of a file's version."""
     # The inode tells a file from one put in its place with the same size and time.
     return Validator(size=found.st_size, last_modified=f"{found.st_mtime_ns}:{found.st_ino}")
 

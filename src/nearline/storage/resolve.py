@@ -22,7 +22,15 @@ from nearline.storage.signed.fallback import SignedFirst
 from nearline.storage.signed.stores import StoreOptions
 from nearline.storage.source import Source
 
-__all__ = ["register", "reopen_store", "resolve"]
+__all__ = [
+    "credentials_for",
+    "register",
+    "reopen_store",
+    "resolve",
+    "signed_first",
+    "store_options",
+    "unsigned",
+]
 
 _registered: dict[str, str] = {}
 
@@ -114,13 +122,14 @@ def _from_url(url: str, options: dict[str, Any], settings: Settings | None) -> S
         return source
     kind = store_kind(scheme)
     if kind is not None:
-        return reopen_store(parse(url), _store_options(kind, options))
+        return reopen_store(parse(url), store_options(kind, options))
     if scheme in ("http", "https"):
         return _from_http(url, HttpOptions.parse(options))
     return _from_fsspec(url, options)
 
 
-def _store_options(kind: StoreKind, options: Mapping[str, Any]) -> StoreOptions:
+def store_options(kind: StoreKind, options: Mapping[str, Any]) -> StoreOptions:
+    """Read `storage_options` as those of one kind of store."""
     if kind == "s3":
         return S3Options.parse(options)
     return GcsOptions.parse(options) if kind == "gs" else AzureOptions.parse(options)
@@ -147,15 +156,21 @@ def reopen_store(address: Address, options: StoreOptions) -> Source:
     if isinstance(options, AzureOptions):
         # Containers are unique within an account only.
         address = replace(address, account=azure.place(address, options).account)
+    credentials = credentials_for(address, options)
+    if credentials is None:
+        return unsigned(address, options)
+    return signed_first(address, options, credentials)
+
+
+def credentials_for(address: Address, options: StoreOptions) -> Credentials | None:
+    """Return what a bucket is read with; None: unsigned."""
     if options.anon:
-        return _unsigned(address, options)
+        return None
     credentials = _find(options)
     if credentials is not None and not credentials.insisted and _surely_public(address):
         # Signing would put what everyone may read among what only some may.
-        credentials = None
-    if credentials is None:
-        return _unsigned(address, options)
-    return _signed(address, options, credentials)
+        return None
+    return credentials
 
 
 def _find(options: StoreOptions) -> Credentials | None:
@@ -170,7 +185,8 @@ def _surely_public(address: Address) -> bool:
     return address.kind in ("s3", "gs") and address.bucket in IDC_BUCKETS
 
 
-def _signed(address: Address, options: StoreOptions, credentials: Credentials) -> Source:
+def signed_first(address: Address, options: StoreOptions, credentials: Credentials) -> Source:
+    """Return the source of an object read with credentials, and unsigned where they are refused."""
     from nearline.storage.signed.source import SignedSource
     from nearline.storage.signed.unusable import Unusable
 
@@ -180,10 +196,11 @@ def _signed(address: Address, options: StoreOptions, credentials: Credentials) -
         signed: Source = Unusable(address, options, credentials)
     else:
         signed = SignedSource(address, options, credentials)
-    return SignedFirst(signed, lambda: _unsigned(address, options))
+    return SignedFirst(signed, lambda: unsigned(address, options))
 
 
-def _unsigned(address: Address, options: StoreOptions) -> Source:
+def unsigned(address: Address, options: StoreOptions) -> Source:
+    """Return the source of an object read without credentials."""
     if isinstance(options, S3Options):
         place = aws.place(options)
         return unsigned_s3(

@@ -12,10 +12,19 @@ from nearline.errors import InvalidOption, UnsupportedUrl
 from nearline.storage.address import Address
 from nearline.storage.http.connections import Verify
 from nearline.storage.http.refusal import Refusal
-from nearline.storage.http.source import HttpSource
+from nearline.storage.http.source import Addressing, HttpSource
 from nearline.storage.url import identity
 
-__all__ = ["AddressingStyle", "unsigned_azure", "unsigned_gcs", "unsigned_s3"]
+__all__ = [
+    "AZURE_HEADERS",
+    "GOOGLE",
+    "AddressingStyle",
+    "azure_addressing",
+    "s3_addressing",
+    "unsigned_azure",
+    "unsigned_gcs",
+    "unsigned_s3",
+]
 
 AddressingStyle = Literal["auto", "path", "virtual"]
 
@@ -28,9 +37,9 @@ _AMAZON = re.compile(
     r"(?:s3|s3\.dualstack)(?:[.\-]([a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?"
 )
 
-_GOOGLE = "storage.googleapis.com"
+GOOGLE = "https://storage.googleapis.com"
 
-_AZURE_VERSION = "2021-08-06"
+AZURE_HEADERS = {"x-ms-version": "2021-08-06"}
 """Without it an anonymous request is answered as in 2009: unquoted ETags, no open ranges."""
 
 
@@ -76,6 +85,39 @@ def unsigned_s3(
         raise InvalidOption(
             f"s3://{bucket} with requester_pays=True takes credentials: S3 has to know who pays."
         )
+    target = quote(key, safe="/~")
+    if version_id is not None:
+        target += f"?versionId={quote(version_id, safe='')}"
+    addressing, endpoint = s3_addressing(
+        bucket,
+        target,
+        endpoint=endpoint,
+        region=region,
+        addressing_style=addressing_style,
+        use_ssl=use_ssl,
+    )
+    address = Address("s3", bucket, key, version_id)
+    return _source(address, addressing, endpoint=endpoint, verify=verify)
+
+
+def s3_addressing(
+    bucket: str,
+    target: str,
+    *,
+    endpoint: str | None,
+    region: str | None,
+    addressing_style: AddressingStyle,
+    use_ssl: bool,
+) -> tuple[Addressing, str | None]:
+    """Return how a target within a bucket is addressed, and the endpoint if it is not Amazon's.
+
+    Parameters
+    ----------
+    target : str
+        What follows the bucket, percent-encoded: a key, a query.
+    endpoint, region, addressing_style, use_ssl
+        As in `unsigned_s3`.
+    """
     scheme = "https" if use_ssl else "http"
     if endpoint is not None and "://" not in endpoint:
         endpoint = f"{scheme}://{endpoint}"
@@ -84,17 +126,12 @@ def unsigned_s3(
         amazon = _AMAZON.fullmatch((parts.hostname or "").lower())
         if amazon and parts.path in ("", "/"):
             scheme, region, endpoint = parts.scheme, region or amazon[1], None
-    target = quote(key, safe="/~")
-    if version_id is not None:
-        target += f"?versionId={quote(version_id, safe='')}"
-    address = Address("s3", bucket, key, version_id)
     if endpoint is not None:
-        url = _at_endpoint(endpoint, bucket, target, virtual=addressing_style == "virtual")
-        return _source(address, url, endpoint=endpoint, verify=verify)
-    amazon_s3 = _AmazonS3(bucket, target, scheme, addressing_style)
+        virtual = addressing_style == "virtual"
+        return Fixed(_at_endpoint(endpoint, bucket, target, virtual=virtual)), endpoint
     if region is not None and _REGION.fullmatch(region):
         _regions.suppose(bucket, region)
-    return _source(address, amazon_s3.url(), verify=verify, addressing=amazon_s3)
+    return _AmazonS3(bucket, target, scheme, addressing_style), None
 
 
 def unsigned_gcs(
@@ -122,9 +159,9 @@ def unsigned_gcs(
     if generation is not None:
         target += f"?generation={quote(generation, safe='')}"
     address = Address("gs", bucket, key, generation)
-    base = endpoint or f"https://{_GOOGLE}"
-    url = _at_endpoint(base, bucket, target)
-    return _source(address, url, endpoint=endpoint, verify=verify)
+    base = endpoint or GOOGLE
+    addressing = Fixed(_at_endpoint(base, bucket, target))
+    return _source(address, addressing, endpoint=endpoint, verify=verify)
 
 
 def unsigned_azure(
@@ -149,10 +186,16 @@ def unsigned_azure(
         See `HttpSource`.
     """
     address = Address("az", container, blob, account=account)
+    addressing = azure_addressing(container, quote(blob, safe="/~"), account, endpoint)
+    return _source(
+        address, addressing, endpoint=endpoint, verify=verify, headers=dict(AZURE_HEADERS)
+    )
+
+
+def azure_addressing(container: str, target: str, account: str, endpoint: str | None) -> Addressing:
+    """Return how a target within a container (percent-encoded) is addressed."""
     base = endpoint or f"https://{account}.blob.core.windows.net"
-    url = _at_endpoint(base, container, quote(blob, safe="/~"))
-    headers = {"x-ms-version": _AZURE_VERSION}
-    return _source(address, url, endpoint=endpoint, verify=verify, headers=headers)
+    return Fixed(_at_endpoint(base, container, target))
 
 
 def _at_endpoint(endpoint: str, bucket: str, target: str, *, virtual: bool = False) -> str:
@@ -160,20 +203,23 @@ def _at_endpoint(endpoint: str, bucket: str, target: str, *, virtual: bool = Fal
     if virtual:
         scheme, _, rest = base.partition("://")
         return f"{scheme}://{bucket}.{rest}/{target}"
-    return f"{base}/{quote(bucket, safe='$')}/{target}"
+    # The bucket itself, with a query: some servers take the slash for the start of a key.
+    slash = "" if target.startswith("?") else "/"
+    return f"{base}/{quote(bucket, safe='$')}{slash}{target}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Fixed:
+class Fixed:
     """An address that no answer changes; redirects are followed as they come."""
 
     address: str
 
     def url(self) -> str:
+        """Return it."""
         return self.address
 
     def learn(self, _refusal: Refusal) -> None:
-        return
+        """Learn nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +239,8 @@ class _AmazonS3:
         plain = _PLAIN_BUCKET.fullmatch(self.bucket) is not None
         if self.style == "virtual" or (self.style == "auto" and plain):
             return f"{self.scheme}://{self.bucket}.{host}/{self.target}"
-        return f"{self.scheme}://{host}/{quote(self.bucket, safe='')}/{self.target}"
+        slash = "" if self.target.startswith("?") else "/"
+        return f"{self.scheme}://{host}/{quote(self.bucket, safe='')}{slash}{self.target}"
 
     def learn(self, refusal: Refusal) -> None:
         # A 403 or 404 names the region too, and is none the better for being asked again.
@@ -227,20 +274,19 @@ _regions = _Regions()
 
 def _source(
     address: Address,
-    url: str,
+    addressing: Addressing,
     *,
     verify: Verify,
     endpoint: str | None = None,
-    addressing: _AmazonS3 | None = None,
     headers: dict[str, str] | None = None,
 ) -> HttpSource:
     if not address.bucket or not address.key:
         raise UnsupportedUrl(f"{address.url} does not name an object.")
     return HttpSource(
-        url,
+        addressing.url(),
         verify=verify,
         shown=address.url,
         identity=identity(address.url, signed=False, endpoint=endpoint),
-        addressing=addressing or _Fixed(url),
+        addressing=addressing,
         public_headers=headers,
     )

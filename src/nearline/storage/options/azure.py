@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from nearline.errors import InvalidOption
 from nearline.storage.address import Address
@@ -150,7 +151,10 @@ def find(options: AzureOptions, environ: Mapping[str, str] = os.environ) -> Cred
     if known.account_key:
         return Credentials(where, (("account_key", known.account_key),), insisted=passed)
     if known.sas_token:
-        return Credentials(where, (("sas_key", known.sas_token.lstrip("?")),), insisted=passed)
+        token = known.sas_token.lstrip("?")
+        until = parse_qs(token).get("se")
+        lasting = f" (a SAS token valid until {until[0]})" if until else ""
+        return Credentials(f"{where}{lasting}", (("sas_key", token),), insisted=passed)
     login = (
         ("tenant_id", known.tenant_id),
         ("client_id", known.client_id),

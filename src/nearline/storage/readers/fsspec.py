@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from nearline.errors import (
     InvalidOption,
@@ -24,7 +24,16 @@ from nearline.storage.readers.status import changed
 from nearline.storage.source import Answer, Source
 from nearline.storage.url import identity, printable
 
-__all__ = ["FsspecSource", "open_fsspec"]
+__all__ = [
+    "FsspecSource",
+    "filesystem_of",
+    "known_by",
+    "open_fsspec",
+    "shown_url",
+    "validator_of",
+]
+
+_Made = TypeVar("_Made")
 
 _CONCURRENT = {"SFTPFileSystem", "MemoryFileSystem"}
 """Synchronous filesystems that several threads may use at once."""
@@ -189,18 +198,51 @@ def open_fsspec(url: str, storage_options: Mapping[str, Any]) -> Source:
     UnsupportedUrl
         No filesystem reads such URLs.
     """
-    shown = "::".join(printable(part) for part in url.split("::"))
-    try:
-        import fsspec
+    shown = shown_url(url)
+    if "::" in url:
+
+        def open_chain() -> Source:
+            import fsspec
+
+            return SerialSource(fsspec.open(url, "rb", **storage_options).open(), shown)
+
+        return _attempt(open_chain, shown)
+    filesystem, path = filesystem_of(url, storage_options)
+    return FsspecSource(filesystem, path, url=shown, known_by=known_by(filesystem))
+
+
+def shown_url(url: str) -> str:
+    """Return a URL, or a chain of them, without secrets."""
+    return "::".join(printable(part) for part in url.split("::"))
+
+
+def known_by(filesystem: Any) -> str:
+    """Return what tells a filesystem from others of its kind."""
+    return f"fsspec {getattr(filesystem, '_fs_token', '')}"
+
+
+def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return fsspec's filesystem for a URL, and the path in it; raises as `open_fsspec` does."""
+
+    def find() -> tuple[Any, str]:
         import fsspec.core
+
+        found: tuple[Any, str] = fsspec.core.url_to_fs(url, **storage_options)
+        return found
+
+    return _attempt(find, shown_url(url))
+
+
+def _attempt(work: Callable[[], _Made], shown: str) -> _Made:
+    """Call fsspec, and translate what it raises."""
+    try:
+        import fsspec  # noqa: F401
     except ImportError:
         raise MissingExtra(
             f'{shown} is read through fsspec: pip install "nearline[fsspec]".'
         ) from None
     try:
-        if "::" in url:
-            return SerialSource(fsspec.open(url, "rb", **storage_options).open(), shown)
-        filesystem, path = fsspec.core.url_to_fs(url, **storage_options)
+        return work()
     except ImportError as lacking:
         raise MissingExtra(f"{shown} takes another package: {lacking}") from None
     except TypeError:
@@ -217,6 +259,3 @@ def open_fsspec(url: str, storage_options: Mapping[str, Any]) -> Source:
         raise
     except Exception as problem:  # noqa: BLE001 - a foreign filesystem may raise anything
         raise foreign(problem, shown) from None
-    return FsspecSource(
-        filesystem, path, url=shown, known_by=f"fsspec {getattr(filesystem, '_fs_token', '')}"
-    )

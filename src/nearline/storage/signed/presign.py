@@ -95,16 +95,27 @@ class Presigner:
     spec : StoreSpec
         Of an S3 bucket whose credentials have a provider.
     key : str
+        Empty for the bucket itself.
     version : str or None
+    parameters : mapping of str to str, optional
+        Further query parameters.
     """
 
-    def __init__(self, spec: StoreSpec, key: str, version: str | None) -> None:
+    def __init__(
+        self,
+        spec: StoreSpec,
+        key: str,
+        version: str | None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
         if spec.credentials.provider is None:
             raise ValueError("these credentials are known to obstore only")
         self._provider: Callable[[], dict[str, Any]] = spec.credentials.provider
         self._spec = spec
         self._key = key
-        self._version = version
+        self._parameters = dict(parameters or {})
+        if version:
+            self._parameters["versionId"] = version
         self._lock = threading.Lock()
         self._url: str | None = None
         self._until = datetime.now(UTC)
@@ -136,7 +147,7 @@ class Presigner:
         config = dict(self._spec.config)
         virtual = config.get("virtual_hosted_style_request", False)
         host = f"{self._spec.bucket}.s3" if virtual else "s3"
-        parameters = {"versionId": self._version} if self._version else {}
+        parameters = dict(self._parameters)
         if config.get("request_payer"):
             parameters["x-amz-request-payer"] = "requester"
         return presigned_url(

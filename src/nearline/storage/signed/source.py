@@ -15,7 +15,7 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
-from nearline.storage.address import Address
+from nearline.storage.address import Address, StoreKind
 from nearline.storage.http import HttpSource
 from nearline.storage.http.connections import request
 from nearline.storage.http.refusal import Refusal
@@ -34,7 +34,7 @@ from nearline.storage.source import Answer, Buffer, Transient
 from nearline.storage.url import identity
 from nearline.traffic import count
 
-__all__ = ["SignedSource"]
+__all__ = ["SignedSource", "validator_of"]
 
 _SMALL = 1 << 20
 """Bodies up to this many bytes come in one piece, with the answer itself."""
@@ -177,7 +177,7 @@ class SignedSource:
                 return self._ask(start, stop, conditions, pin, timeout)
             raise self.translated(problem, pin)
         result, body = got
-        validator = _validator(self._address, result.meta)
+        validator = validator_of(self._address.kind, result.meta)
         _hold_to(pin, validator, self.url)
         notes = ("the server ignores ranges",) if self._ignores_ranges else ()
         first, last = result.range
@@ -214,7 +214,7 @@ class SignedSource:
                 return Answer("unchanged", 0, 0, Validator())
             raise self.translated(problem, pin)
         result, _ = got
-        validator = _validator(self._address, result.meta)
+        validator = validator_of(self._address.kind, result.meta)
         _hold_to(pin, validator, self.url)
         return Answer("partial", start, start, validator)
 
@@ -360,12 +360,13 @@ def _moment(http_date: str) -> datetime | None:
         return None
 
 
-def _validator(address: Address, meta: Any) -> Validator:
+def validator_of(kind: StoreKind, meta: Any) -> Validator:
+    """Return what obstore tells of an object's version."""
     modified = meta.get("last_modified")
     return Validator(
         size=meta["size"],
         etag=meta.get("e_tag"),
-        generation=meta.get("version") if address.kind == "gs" else None,
+        generation=meta.get("version") if kind == "gs" else None,
         last_modified=format_datetime(modified, usegmt=True) if modified else None,
     )
 

@@ -1,0 +1,1 @@
+"""What lies beneath a prefix: one lister per kind of storage."""
