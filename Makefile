@@ -12,12 +12,14 @@ PYTEST_TARGETS ?=
 BENCH_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint audit docs format bench clean
 
 help:
 	@echo "make demo   a remote slide beside highdicom and s3fs, then an XNAT project (pictures in demo/)"
 	@echo "make test   run all tests; those whose server is not installed are skipped, and say so"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff, mypy and bandit"
+	@echo "make audit  known vulnerabilities of what is installed (asks PyPI)"
+	@echo "make docs   the documentation as a site, in site/"
 	@echo "make bench  the table of the README, highdicom beside it (20 ms each way; some minutes)"
 	@echo "make format let ruff rewrite the code"
 	@echo "make clean  remove the environment and what the above wrote"
@@ -55,6 +57,14 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit -q -c pyproject.toml -r src
+
+audit: $(READY)
+	$(BIN)/pip-audit --skip-editable
+
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
+	$(BIN)/mkdocs build --strict --quiet
 
 format: $(READY)
 	$(BIN)/ruff format
@@ -64,5 +74,5 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
 
 clean:
-	rm -rf $(VENV) demo build dist benchmarks/results
+	rm -rf $(VENV) demo site build dist benchmarks/results
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
