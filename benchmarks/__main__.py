@@ -24,6 +24,12 @@ HEADLINES = (
     "open_sparse",
     "open_memory",
     "import_time",
+    "open_segmentation",
+    "segments",
+    "fractional",
+    "enhanced_volume",
+    "series",
+    "volume_memory",
 )
 
 RESULTS = Path(__file__).parent / "results"

@@ -1,4 +1,4 @@
-"""The two sides: how each opens a slide and reads a region of it.
+"""The two sides: how each opens an object, and reads a region where it is a slide.
 
 Nothing of the other side is imported, and nothing of either before it is asked for.
 """
@@ -24,7 +24,11 @@ class Reader(Protocol):
     """One side of a comparison."""
 
     def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
-        """Do what needs no connection; return the function that opens the slide."""
+        """Do what needs no connection; return the function that opens the object.
+
+        Target: ``read`` names the function (default `imread`), ``path`` or ``url`` and
+        ``options`` the object, ``settings`` how nearline shall read.
+        """
         ...
 
     def region(self, image: Any, region: Region, *, icc: bool) -> NDArray[np.uint8]:
@@ -53,14 +57,16 @@ class Nearline:
     def prepare(self, target: Mapping[str, Any]) -> Callable[[], Any]:
         import nearline as nl
 
-        def open_slide() -> Any:
+        read = getattr(nl, target.get("read", "imread"))
+
+        def open_object() -> Any:
             # An image keeps the settings it was opened with.
             with nl.settings(**target["settings"]):
                 if "path" in target:
-                    return nl.imread(target["path"])
-                return nl.imread(target["url"], storage_options=target["options"])
+                    return read(target["path"])
+                return read(target["url"], storage_options=target["options"])
 
-        return open_slide
+        return open_object
 
 
 class Peer:
@@ -75,18 +81,20 @@ class Peer:
         import highdicom
 
         use_default_plugins()
+        name = target.get("read", "imread")
+        read = highdicom.seg.segread if name == "segread" else getattr(highdicom, name)
         if "path" in target:
-            return lambda: highdicom.imread(target["path"], lazy_frame_retrieval=True)
+            return lambda: read(target["path"], lazy_frame_retrieval=True)
         import s3fs
 
         fs = s3fs.S3FileSystem(**target["options"], default_block_size=500_000)
         fs.connect()
 
-        def open_slide() -> Any:
+        def open_object() -> Any:
             reader = fs.open(target["url"], mode="rb")
-            return highdicom.imread(reader, lazy_frame_retrieval=True)
+            return read(reader, lazy_frame_retrieval=True)
 
-        return open_slide
+        return open_object
 
 
 def side(name: str) -> Reader:

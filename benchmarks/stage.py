@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,12 +76,24 @@ class Measured:
 class Stage:
     """Two servers, the slides, and fresh processes to measure in."""
 
-    def __init__(self, server: Any, counter: CountingProxy, other: RangeServer, root: Path) -> None:
+    def __init__(
+        self,
+        server: Any,
+        direct_port: int,
+        counter: CountingProxy,
+        other: RangeServer,
+        root: Path,
+        *,
+        lists: bool,
+    ) -> None:
         self.server = server
+        self.direct_port = direct_port
+        self.lists = lists
         self.counter = counter
         self.other = other
         self.root = root
         self.slides: dict[str, Slide] = {}
+        self.objects: dict[str, Any] = {}
 
     def slide(self, name: str) -> Slide:
         """Make a slide, once, and put it where it is read from."""
@@ -111,13 +123,42 @@ class Stage:
         """Return a slide as a file."""
         return {"path": str(self.slide(name).path), "settings": settings}
 
+    def made(self, name: str, make: Callable[[Path], Any]) -> Any:
+        """Make another object, or a folder of them, once; return what `make` told about it.
+
+        `make` is given the path. The objects lie on the server that is measured; see `at`.
+        """
+        if name not in self.objects:
+            path = self.root / name
+            self.objects[name] = make(path)
+            for file in sorted(path.rglob("*.dcm")) if path.is_dir() else [path]:
+                key = file.relative_to(self.root).as_posix()
+                self.server(key, file)
+        return self.objects[name]
+
+    def at(self, name: str, read: str, **settings: Any) -> dict[str, Any]:
+        """Return where the processes find what `made` has put up, and with which function.
+
+        Those of a name that begins with "other" are reached past the counter and the line: a
+        server of its own to every client, to warm up on.
+        """
+        port = self.direct_port if name.startswith("other") else self.counter.port
+        options = {"anon": True, "endpoint_url": f"http://127.0.0.1:{port}"}
+        url = f"s3://{BUCKET}/{name}" + ("/" if (self.root / name).is_dir() else "")
+        return {"read": read, "url": url, "options": options, "settings": settings}
+
+    def beside(self, name: str, read: str, **settings: Any) -> dict[str, Any]:
+        """Return the same as a local file or folder."""
+        return {"read": read, "path": str(self.root / name), "settings": settings}
+
     def new_cache(self) -> str:
         """Return a cache folder that nothing has used."""
         return tempfile.mkdtemp(dir=self.root, prefix="cache-")
 
     def measure(self, headline: str, which: str, job: dict[str, Any]) -> Measured:
         """Run one side in a fresh process, warmed on another object of another server."""
-        job = {"warm": self.remote("other", cache_dir=self.new_cache())} | job
+        if "warm" not in job:
+            job = {"warm": self.remote("other", cache_dir=self.new_cache())} | job
         environ = {key: v for key, v in os.environ.items() if not key.startswith("NEARLINE_")}
         environ["HOME"] = str(self.root)
         with subprocess.Popen(
@@ -173,4 +214,4 @@ def stage() -> Iterator[Stage]:
         line = stack.enter_context(DelayProxy(port, ONE_WAY_S))
         counter = stack.enter_context(CountingProxy(line.port))
         other = stack.enter_context(RangeServer())
-        yield Stage(put, counter, other, root)
+        yield Stage(put, port, counter, other, root, lists=bool(shutil.which("radosgw")))

@@ -81,9 +81,10 @@ def main() -> None:
         work = WORKS[job["work"]](job)
         print("ready", flush=True)
         sys.stdin.readline()
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         facts = work()
         facts["seconds"] = time.perf_counter() - began
+        facts["cpu_seconds"] = time.process_time() - cpu
     print(json.dumps(facts), flush=True)
 
 
