@@ -1,0 +1,1 @@
+"""Where frames lie in space: purely."""
