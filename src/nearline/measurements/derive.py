@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .extras import pyarrow, pyarrow_parquet
+from .parquet_file import opened_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,9 +115,11 @@ class Table:
         if self._file is None:
             yield self._made
             return
-        opened = self._opened()
+        opened = opened_parquet(self._file)
         for number in range(opened.num_row_groups):
-            yield opened.read_row_group(number).replace_schema_metadata(None)
+            # Several threads would each keep memory of their own; one is as fast.
+            yield opened.read_row_group(number, use_threads=False).replace_schema_metadata(None)
+            pyarrow().default_memory_pool().release_unused()
 
     def read(self) -> pa.Table:
         """Return all rows."""
@@ -128,13 +131,9 @@ class Table:
     @property
     def schema(self) -> pa.Schema:
         """Columns and their types."""
-        schema = self._made.schema if self._file is None else self._opened().schema_arrow
+        made = self._made
+        schema = made.schema if self._file is None else opened_parquet(self._file).schema_arrow
         return schema.remove_metadata()
-
-    def _opened(self) -> Any:
-        number = self._file.fileno() if self._file is not None else -1
-        content = os.pread(number, os.fstat(number).st_size, 0)
-        return pyarrow_parquet().ParquetFile(pyarrow().BufferReader(content))
 
 
 def stamp_of(parts: Sequence[Part], names: Sequence[str]) -> str:
@@ -151,8 +150,7 @@ def open_table(path: Path | None) -> Table | None:
     try:
         file = path.open("rb")
         since = os.fstat(file.fileno()).st_mtime
-        metadata = pyarrow_parquet().read_schema(file).metadata or {}
-        told = json.loads(metadata[METADATA])
+        told = json.loads((opened_parquet(file).metadata.metadata or {})[METADATA])
         parts = tuple(
             Part(**(one | {"files": tuple(tuple(file) for file in one["files"])}))
             for one in told["sessions"]
@@ -219,9 +217,8 @@ def write_table(
         whole = whole.unify_dictionaries()
         return Table(None, tuple(counted), facts, stamp, True, _made=whole)
     told = {"facts": facts, "stamp": stamp, "sessions": [asdict(part) for part in counted]}
-    schema = schema.with_metadata({METADATA: json.dumps(told).encode()})
     since = None if before is None else before.since
-    file = _write(path, groups, schema)
+    file = _write(path, groups, schema, {METADATA.decode(): json.dumps(told)})
     return Table(path, tuple(counted), facts, stamp, True, since, _file=file)
 
 
@@ -292,7 +289,7 @@ def _group(pieces: Sequence[tuple[Part, Any]], schema: Any) -> Any:
     return arrow.table(header + body.columns, names=list(HEADER) + body.column_names).cast(schema)
 
 
-def _write(path: Path, groups: Sequence[Any], schema: Any) -> BinaryIO:
+def _write(path: Path, groups: Sequence[Any], schema: Any, metadata: Mapping[str, str]) -> BinaryIO:
     """Write beside, rename, and return the file opened for reading."""
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -301,7 +298,9 @@ def _write(path: Path, groups: Sequence[Any], schema: Any) -> BinaryIO:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             with pyarrow_parquet().ParquetWriter(file, schema, compression="zstd") as writer:
                 for group in groups:
-                    writer.write_table(group.replace_schema_metadata(schema.metadata))
+                    writer.write_table(group)
+                # Not of the schema, which Arrow would keep twice.
+                writer.add_key_value_metadata(metadata)
             file.flush()
             os.fsync(file.fileno())
         opened = partial.open("rb")

@@ -64,6 +64,9 @@ def frame_of(tables: Sequence[Table]) -> pd.DataFrame:
     return pd.DataFrame(made, copy=False)
 
 
+_PIECE = 1 << 16
+
+
 class _Text:
     """A column of text that is filled piece by piece, as codes into its categories."""
 
@@ -91,12 +94,15 @@ class _Text:
 
     def categorical(self) -> Any:
         pd = pandas()
-        used = np.unique(self._codes)
-        used = used[used >= 0]
+        seen = np.zeros(len(self._places) + 1, bool)
+        # In pieces: NumPy makes places of eight bytes of the codes.
+        for start in range(0, len(self._codes), _PIECE):
+            seen[self._codes[start : start + _PIECE]] = True
+        used = np.flatnonzero(seen[:-1])
         categories = np.array(list(self._places), dtype=object)
         if len(used) < len(categories):
             # Row groups of unwanted sessions brought categories of their own.
-            renumber = np.full(len(categories) + 1, -1, self._codes.dtype)
+            renumber = np.full(len(seen), -1, self._codes.dtype)
             renumber[used] = np.arange(len(used))
             self._codes, categories = renumber[self._codes], categories[used]
         dtype = pd.CategoricalDtype(pd.Index(categories.tolist(), dtype="str" if _new() else None))
