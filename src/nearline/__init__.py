@@ -20,6 +20,7 @@ from nearline.traffic import traffic
 
 if TYPE_CHECKING:
     from nearline import ann, errors, pm, seg, sr
+    from nearline.datasets import dcmread
     from nearline.errors import (
         AccessDenied,
         AmbiguousFrames,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         TransformMissing,
         TruncatedObject,
         Unavailable,
+        UnknownDimension,
         UnknownFrame,
         UnknownSegment,
         UnknownSource,
@@ -100,6 +102,7 @@ __all__ = [
     "TransformMissing",
     "TruncatedObject",
     "Unavailable",
+    "UnknownDimension",
     "UnknownFrame",
     "UnknownSegment",
     "UnknownSource",
@@ -112,6 +115,7 @@ __all__ = [
     "cache_ashs",
     "cache_freesurfer6",
     "collect",
+    "dcmread",
     "errors",
     "imread",
     "open",
@@ -133,6 +137,7 @@ _HOMES = {
     "cache_ashs": "nearline.measurements.bx",
     "cache_freesurfer6": "nearline.measurements.bx",
     "collect": "nearline.measurements.collect",
+    "dcmread": "nearline.datasets",
     "imread": "nearline.image.imread",
     "open": "nearline.opening",
 }

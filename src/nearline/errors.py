@@ -42,6 +42,7 @@ __all__ = [
     "TransformMissing",
     "TruncatedObject",
     "Unavailable",
+    "UnknownDimension",
     "UnknownFrame",
     "UnknownSegment",
     "UnknownSource",
@@ -168,6 +169,10 @@ class OutsideMatrix(NearlineError, ValueError, IndexError):
 
 class UnknownFrame(NearlineError, IndexError, ValueError):
     """A frame number that the image does not have."""
+
+
+class UnknownDimension(NearlineError, KeyError, ValueError):
+    """A tag that is no dimension index of the image, or a keyword that DICOM does not have."""
 
 
 class UnknownSegment(NearlineError, ValueError, IndexError):

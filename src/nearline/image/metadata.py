@@ -7,12 +7,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.datadict import keyword_for_tag
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from nearline.dicom.lazy_dataset import LazyDataset
 from nearline.image.coordinate_system import CoordinateSystemNames
+from nearline.image.dimensions import dimension_indices, tag_of, unknown_dimension
 from nearline.image.opened import Opened
 from nearline.image.tiles import FullTiling
 
@@ -112,24 +113,20 @@ class ImageMetadata(LazyDataset):
 
         Raises
         ------
-        ValueError
-            A keyword that DICOM does not have.
-        KeyError
-            A tag that is no dimension index of this image.
+        UnknownDimension
+            A tag that is no dimension index of this image, or a keyword that DICOM does not have.
         """
-        tags = [_tag(pointer) for pointer in dimension_index_pointers]
+        tags = [tag_of(pointer) for pointer in dimension_index_pointers]
         tiling = self._opened.tiling
         if isinstance(tiling, FullTiling):
             return self._tells_tiles_apart(tiling, tags)
         known = self.dimension_index_pointers
         for tag in tags:
             if tag not in known:
-                raise KeyError(f"{BaseTag(tag)} is not a dimension index of this image.")
+                raise unknown_dimension(tag, self.dimension_index_pointers, self.url)
         if not tags:
             return self.number_of_frames == 1
-        values = np.asarray(self._opened.columns["DimensionIndexValues"])
-        dimensions = np.array([known.index(BaseTag(tag)) for tag in tags])
-        chosen = values.reshape(self.number_of_frames, -1)[:, dimensions]
+        chosen = dimension_indices(self._opened, self, tags, known)
         return len(np.unique(chosen, axis=0)) == self.number_of_frames
 
     def _tells_tiles_apart(self, tiling: FullTiling, tags: Sequence[int]) -> bool:
@@ -160,7 +157,7 @@ class ImageMetadata(LazyDataset):
             if keyword in axes:
                 told.add(axes[keyword])
             elif tag not in self.dimension_index_pointers:
-                raise KeyError(f"{BaseTag(tag)} is not a dimension index of this image.")
+                raise unknown_dimension(tag, self.dimension_index_pointers, self.url)
         return prod(sizes[axis] for axis in told) == self.number_of_frames
 
     def get_source_image_uids(self) -> list[tuple[UID, UID, UID]]:
@@ -186,12 +183,3 @@ def _references(item: Dataset) -> list[tuple[str, str, str]]:
             for one in instances
         ]
     return found
-
-
-def _tag(pointer: int | BaseTag | str) -> int:
-    if isinstance(pointer, str):
-        tag = tag_for_keyword(pointer)
-        if tag is None:
-            raise ValueError(f"{pointer!r} is not a DICOM keyword.")
-        return tag
-    return int(pointer)

@@ -1,0 +1,1 @@
+"""Segmentations: which frames show which segments, and how they become one array."""
