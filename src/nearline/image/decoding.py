@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from nearline.image.pool import decode_pool, workers
@@ -78,7 +79,7 @@ class _Crew:
 
     def _send_worker(self) -> None:
         # A context cannot be entered twice at a time; copying one costs next to nothing.
-        decode_pool().submit(copy_context().run, self._take_turn)
+        decode_pool().submit(partial(copy_context().run, self._take_turn))
 
     def _take_turn(self) -> None:
         for _ in range(_TURN):
