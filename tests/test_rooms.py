@@ -26,6 +26,9 @@ LEVELS = {
     "xnat": 2,
     "image": 3,
     "opening": 3,
+    "datasets": 3,
+    "annotations": 3,
+    "reports": 3,
     "measurements": 3,
     "seg": 4,
     "pm": 4,
@@ -44,8 +47,8 @@ STRANGERS = {
     "measurements": {"storage", "fetch", "dicom"},
 }
 
-# opening turns targets into readers, and image asks it for them.
-NEIGHBOURS = {"image": {"opening"}}
+# opening turns targets into readers, and these ask it for them.
+NEIGHBOURS = dict.fromkeys(("image", "datasets", "annotations", "reports"), {"opening"})
 
 HEAVY = (
     *("pandas", "pyarrow", "highdicom", "pydicom", "obstore", "fsspec", "s3fs", "gcsfs"),

@@ -28,7 +28,7 @@ def test_no_dicom_and_no_pixels(tmp_path):
     (tmp_path / "text").write_bytes(b"no DICOM at all" * 50)
     with pytest.raises(nl.NotDicom):
         nl.imread(tmp_path / "text")
-    with pytest.raises(nl.NoPixels, match=r"pydicom\.dcmread") as caught:
+    with pytest.raises(nl.NoPixels, match=r"nearline\.dcmread") as caught:
         nl.imread(get_testdata_file("reportsi.dcm"))
     assert isinstance(caught.value, ValueError)
     with pytest.raises(FileNotFoundError):

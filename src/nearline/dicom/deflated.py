@@ -92,12 +92,36 @@ class InflatedReader:
     """
 
     def __init__(self, reader: ByteReader, header: Header) -> None:
+        stop = (header.pixel_offset or 0) + (header.pixel_length or 0)
+        self._set(reader, header.dataset_offset, stop, None)
+
+    def _set(self, reader: ByteReader, start: int, stop: int, dataset: bytes | None) -> None:
         self.url = reader.url
+        self.size = stop
         self._reader = reader
-        self._start = header.dataset_offset
-        self.size = (header.pixel_offset or 0) + (header.pixel_length or 0)
-        self._dataset: bytes | None = None
+        self._start = start
+        self._dataset = dataset
         self._lock = threading.Lock()
+
+    @classmethod
+    def whole(cls, reader: ByteReader, start: int) -> InflatedReader:
+        """Inflate all of an object whose dataset begins at `start`.
+
+        Raises
+        ------
+        InvalidDicom
+            The bytes are not a deflate stream.
+        TooLarge
+            There are 2 GiB or more.
+        """
+        inflater = Inflater(reader, start)
+        parts = []
+        while part := inflater.following(_STEP):
+            parts.append(part)
+        dataset = b"".join(parts)
+        found = cls.__new__(cls)
+        found._set(reader, start, start + len(dataset), dataset)
+        return found
 
     @property
     def prefix(self) -> bytes:

@@ -22,6 +22,7 @@ __all__ = [
     "Incomplete",
     "Malformed",
     "dataset_is_implicit",
+    "element_places",
     "read_element",
     "read_item",
     "skip_item",
@@ -159,6 +160,26 @@ def read_item(buffer: Buffer, position: int, *, little_endian: bool) -> tuple[in
         raise Incomplete(position + 8)
     group, number, length = _TAG_LENGTH[little_endian](buffer, position)
     return group << 16 | number, length
+
+
+def element_places(buffer: Buffer, encoding: Encoding) -> dict[int, tuple[int, int]]:
+    """Return where the value of each element of a dataset begins and ends, by tag.
+
+    Delimiters of sequences are not counted. A dataset that was cut is read as far as it goes.
+    """
+    places = {}
+    position = 0
+    while position + 8 <= len(buffer):
+        try:
+            one = read_element(buffer, position, encoding)
+            if one.length is None:
+                position = skip_sequence(buffer, one.value, encoding)
+            else:
+                position = one.value + one.length
+        except (Incomplete, Malformed):
+            break
+        places[one.tag] = (one.value, position - 8 * (one.length is None))
+    return places
 
 
 def skip_sequence(buffer: Buffer, position: int, encoding: Encoding) -> int:

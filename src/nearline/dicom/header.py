@@ -11,12 +11,14 @@ import numpy as np
 
 from nearline.dicom.artefact import Unreadable, pack, unpack
 from nearline.dicom.byte_reader import ByteReader
-from nearline.dicom.elements import Encoding, Incomplete, Malformed, read_element, skip_sequence
+from nearline.dicom.elements import Encoding, element_places
 from nearline.errors import InvalidDicom
 from nearline.traffic import count
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from collections.abc import Sequence
+
+    from pydicom.dataset import FileDataset
 
 __all__ = ["PER_FRAME_GROUPS", "PIXEL_KEYWORDS", "SHARED_GROUPS", "Header"]
 
@@ -46,7 +48,8 @@ class Header:
     implicit_vr, little_endian, deflated : bool
         How the dataset is written.
     preamble : bytes
-        The 128 bytes before ``DICM``; a TIFF header in dual-personality files.
+        The 128 bytes before ``DICM``; a TIFF header in dual-personality files. Empty where there
+        is no ``DICM`` either.
     file_meta : bytes
         Encoded group 0002 (and group 0000, should there be one).
     dataset_offset : int
@@ -65,6 +68,9 @@ class Header:
         Of the first byte of the pixel data's value.
     pixel_length : int or None
         Bytes of that value; None when undefined (encapsulated).
+    left : list of (int, str, int, int)
+        Tag, VR, offset and length of values that `elements` lacks, because whoever read the
+        header left them in the object.
     behind : bytes
         Bytes from `pixel_offset` on that came along, at most an offset table's; not kept.
 
@@ -89,6 +95,7 @@ class Header:
     pixel_vr: str = ""
     pixel_offset: int | None = None
     pixel_length: int | None = None
+    left: list[tuple[int, str, int, int]] = field(default_factory=list)
     behind: bytes = field(default=b"", repr=False, compare=False)
     _groups: bytes | None = field(default=None, repr=False)
     _reader: ByteReader | None = field(default=None, repr=False, compare=False)
@@ -121,18 +128,7 @@ class Header:
     def value(self, tag: int) -> memoryview | None:
         """Return the encoded value of a top-level element; None without one."""
         if self._places is None:
-            self._places = {}
-            position = 0
-            while position + 8 <= len(self.elements):
-                try:
-                    one = read_element(self.elements, position, self.encoding)
-                    if one.length is None:
-                        position = skip_sequence(self.elements, one.value, self.encoding)
-                    else:
-                        position = one.value + one.length
-                except (Incomplete, Malformed):  # the end of a dataset that was cut there
-                    break
-                self._places[one.tag] = (one.value, position - 8 * (one.length is None))
+            self._places = element_places(self.elements, self.encoding)
         place = self._places.get(tag)
         return None if place is None else memoryview(self.elements)[place[0] : place[1]]
 
@@ -149,11 +145,17 @@ class Header:
         width = 4 if len(value) == 4 else 2
         return int.from_bytes(value[:width], "little" if self.little_endian else "big")
 
-    def dataset(self) -> Dataset:
+    def dataset(self, specific_tags: Sequence[int] | None = None) -> FileDataset:
         """Parse the header with pydicom, file meta information included.
 
         Equal to ``pydicom.dcmread(..., stop_before_pixels=True)``; the
-        per-frame functional groups are in it unparsed, until asked for.
+        per-frame functional groups and values that were left in the object
+        are in it unparsed, until asked for.
+
+        Parameters
+        ----------
+        specific_tags : sequence of int, optional
+            Only these elements, and what describes the encoding of their text.
 
         Raises
         ------
@@ -169,14 +171,23 @@ class Header:
         if self.deflated:
             stored = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
             body = stored.compress(body) + stored.flush()
-        whole = BytesIO(b"".join((self.preamble, b"DICM", self.file_meta, body)))
+        start = self.preamble + b"DICM" if self.preamble else b""
+        whole = BytesIO(b"".join((start, self.file_meta, body)))
+        tags = None if specific_tags is None else list(specific_tags)
         try:
-            found = pydicom.dcmread(whole, stop_before_pixels=True)
+            found = pydicom.dcmread(
+                whole, stop_before_pixels=True, specific_tags=tags, force=not start
+            )
         except (ArithmeticError, LookupError, NotImplementedError, OSError, ValueError) as error:
             raise InvalidDicom(
                 f"{self.url} is not valid DICOM: pydicom cannot parse its header ({error})."
             ) from error
-        if self.groups_offset is not None:
+        for tag, vr, offset, length in self.left:
+            if self._reader is not None and (tags is None or tag in tags):
+                from nearline.dicom.late_element import late_element
+
+                found[tag] = late_element(self._reader, self.encoding, tag, vr, offset, length)
+        if self.groups_offset is not None and (tags is None or PER_FRAME_GROUPS in tags):
             late = self._reads_groups_again
             groups = None if late else self.functional_groups
             element = (
@@ -228,9 +239,9 @@ class Header:
         try:
             body: dict[str, Any] = {name: one.tobytes() for name, one in arrays.items()}
             found = cls(url=reader.url, _reader=reader, **head, **body)
-        except TypeError as error:
+            found._check()
+        except (TypeError, ValueError) as error:
             raise Unreadable("A header that was kept is damaged.") from error
-        found._check()
         return found
 
     def _check(self) -> None:
@@ -245,6 +256,10 @@ class Header:
             raise Unreadable("A header that was kept is damaged.")
         if self.pixel_keyword not in (None, *PIXEL_KEYWORDS.values()):
             raise Unreadable("A header that was kept is damaged.")
+        for one in self.left:
+            tag, vr, offset, length = one
+            if type(vr) is not str or not all(type(n) is int for n in (tag, offset, length)):
+                raise Unreadable("A header that was kept is damaged.")
         if (self.groups_offset is None) != (self.groups_length is None):
             raise Unreadable("A header that was kept is damaged.")
         if (self.pixel_keyword is None) != (self.pixel_offset is None):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nearline.dicom.byte_reader import Buffer, ByteReader
-from nearline.dicom.deflated import Inflater
+from nearline.dicom.deflated import InflatedReader, Inflater
 from nearline.dicom.elements import ITEM_END, Element, Encoding, Malformed
 from nearline.dicom.header import PER_FRAME_GROUPS, PIXEL_KEYWORDS, Header
 from nearline.dicom.item_chain import ItemChain
 from nearline.dicom.window import LIMIT, Ended, Oversized, Window
 from nearline.errors import InvalidDicom, NotDicom, TooLarge, TruncatedObject
 
-__all__ = ["read_header"]
+__all__ = ["Later", "read_header"]
+
+Later = Callable[[ByteReader, Window, Element, Encoding], int | None]
+"""Returns the offset behind an element whose value is left in the object, else None.
+
+It gets the object (a deflated one inflated), what of it is at hand, the element, and how the
+dataset is written.
+"""
 
 _IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 _EXPLICIT_BIG = "1.2.840.10008.1.2.2"
@@ -27,11 +36,20 @@ _META = Encoding(implicit_vr=False, little_endian=True)
 _COMMAND = Encoding(implicit_vr=True, little_endian=True)
 
 
-def read_header(reader: ByteReader) -> Header:
+def read_header(reader: ByteReader, *, later: Later | None = None, force: bool = False) -> Header:
     """Read everything before the pixels.
 
     A header that the reader's prefix holds costs no read; one with a large
     sequence of known length costs one more.
+
+    Parameters
+    ----------
+    reader : ByteReader
+    later : callable, optional
+        Decides which values are not read: `Header.left` says where they lie.
+        Elements behind native pixels are read then too.
+    force : bool
+        Accept an object without ``DICM``, as ``pydicom.dcmread(force=True)`` does.
 
     Raises
     ------
@@ -47,7 +65,7 @@ def read_header(reader: ByteReader) -> Header:
     prefix = reader.prefix
     window = Window(prefix, _Stored(reader, len(prefix)), end=reader.size)
     try:
-        return _Reading(reader, window).header()
+        return _Reading(reader, window, later, force=force).header()
     except Malformed as fault:
         raise InvalidDicom(
             f"{reader.url} is not valid DICOM: {fault.reason} at byte {fault.position}."
@@ -58,7 +76,7 @@ def read_header(reader: ByteReader) -> Header:
             "be read this way."
         ) from None
     except Ended as end:
-        if end.size < 132:
+        if end.size < 132 and not force:
             raise _not_dicom(reader) from None
         raise TruncatedObject(
             f"{reader.url} ends at byte {end.size}, within its header, which needs "
@@ -89,32 +107,50 @@ def _not_dicom(reader: ByteReader) -> NotDicom:
 class _Reading:
     """One pass over a header."""
 
-    def __init__(self, reader: ByteReader, window: Window) -> None:
+    def __init__(
+        self, reader: ByteReader, window: Window, later: Later | None, *, force: bool
+    ) -> None:
         self._reader = reader
         self._window = window
+        self._later = later
+        self._force = force
         self._pieces: list[bytes] = []
         self._mark = 0
         self._frames = 0
 
     def header(self) -> Header:
         window = self._window
-        window.reach(132, generously=_FIRST)
-        if window.copy(128, 132) != b"DICM":
-            raise _not_dicom(self._reader)
-        syntax, position = self._file_meta(132)
+        start = 132
+        try:
+            window.reach(start, generously=_FIRST)
+            known = window.copy(128, start) == b"DICM"
+        except Ended:
+            if not self._force:
+                raise
+            known = False
+        if not known:
+            if not self._force:
+                raise _not_dicom(self._reader)
+            start = 0
+        syntax, position = self._file_meta(start)
         found = Header(
             url=self._reader.url,
             transfer_syntax_uid=syntax,
             implicit_vr=syntax == _IMPLICIT_LITTLE,
             little_endian=syntax != _EXPLICIT_BIG,
             deflated=syntax == _DEFLATED,
-            preamble=window.copy(0, 128),
-            file_meta=window.copy(132, position),
+            preamble=window.copy(0, max(0, start - 4)),
+            file_meta=window.copy(start, position),
             dataset_offset=position,
             elements=b"",
             _reader=self._reader,
         )
-        if found.deflated:
+        if found.deflated and self._later is not None:
+            inflated = InflatedReader.whole(self._reader, position)
+            found._reader = self._reader = inflated
+            stored = _Stored(inflated, position)
+            self._window = Window(b"", stored, base=position, end=inflated.size)
+        elif found.deflated:
             self._window = Window(b"", Inflater(self._reader, position).following, base=position)
         found.implicit_vr, found.little_endian = self._as_written(found)
         self._mark = position
@@ -162,9 +198,22 @@ class _Reading:
                 found.pixel_offset, found.pixel_length = element.value, element.length
                 table = element.value + 8 + 4 * self._frames
                 found.behind = window.copy(element.value, table)
-                break
+                behind = element.value + (element.length or 0)
+                # Where they are cut, whoever asks for pixels will be told.
+                if self._later is None or element.length is None or behind > self._reader.size:
+                    break
+                position = self._leave(position, behind)
+                continue
             if element.tag == ITEM_END:
                 break
+            if self._later is not None:
+                left = self._later(self._reader, window, element, encoding)
+                if left is not None:
+                    vr, value = element.vr.decode("latin-1"), element.value
+                    length = left - value - 8 * (element.length is None)
+                    found.left.append((element.tag, vr, value, length))
+                    position = self._leave(position, left)
+                    continue
             if element.tag == PER_FRAME_GROUPS:
                 self._pieces.append(window.copy(self._mark, position))
                 position = self._mark = self._functional_groups(found, element)
@@ -178,6 +227,16 @@ class _Reading:
             if rest.strip(b"\0"):
                 raise Ended(position + 8, window.stop)
         self._pieces.append(window.copy(self._mark, position))
+
+    def _leave(self, position: int, behind: int) -> int:
+        """Leave what lies between two offsets in the object; return the second."""
+        window = self._window
+        self._pieces.append(window.copy(self._mark, position))
+        if behind > self._reader.size:
+            raise Ended(behind, self._reader.size)
+        window.jump(behind, _Stored(self._reader, max(behind, window.stop)))
+        self._mark = behind
+        return behind
 
     def _functional_groups(self, found: Header, element: Element) -> int:
         """Cut the sequence's value out; return the offset behind it."""

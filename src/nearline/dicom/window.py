@@ -62,6 +62,7 @@ class Window:
         self.data = memoryview(first).toreadonly()
         self._following = following
         self._end = end
+        self._jumped = 0
 
     @property
     def stop(self) -> int:
@@ -95,7 +96,7 @@ class Window:
             if stop > self._end:
                 raise Ended(stop, self._end)
             generously = min(generously, self._end - stop)
-        if stop > LIMIT:
+        if stop - self._jumped > LIMIT:
             raise Oversized
         return self._following(stop + generously - self.stop)
 
@@ -115,6 +116,17 @@ class Window:
             self.data = memoryview(bytes(more[stop - self.stop :]))
         self.base = stop
         return taken
+
+    def jump(self, position: int, following: Callable[[int], Buffer]) -> None:
+        """Let the window begin at `position`; bytes up to there are not fetched.
+
+        `following` brings the bytes behind those at hand, or behind `position` if that is further.
+        """
+        beyond = max(0, position - self.stop)
+        self.data = self.data[min(position, self.stop) - self.base :]
+        self.base = position
+        self._jumped += beyond
+        self._following = following
 
     def at_end(self, position: int) -> bool:
         """Whether fewer than the eight bytes of an element remain behind `position`."""

@@ -102,8 +102,8 @@ def open_image(reader: Reader, decoder: DecoderName) -> tuple[Opened, Dataset | 
     header = read_header(reader)
     if header.pixel_keyword is None:
         raise NoPixels(
-            f"{reader.url} is a DICOM file without pixels. Read it with pydicom: "
-            "pydicom.dcmread(nearline.open(...))."
+            f"{reader.url} is a DICOM file without pixels. Read it with nearline.dcmread; reports "
+            "with nearline.srread, bulk annotations with nearline.annread."
         )
     inflated = InflatedReader(reader, header) if header.deflated else None
     index = build(reader if inflated is None else inflated, header)
