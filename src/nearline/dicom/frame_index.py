@@ -17,12 +17,13 @@ from nearline.dicom.elements import ITEM, SEQUENCE_END, tag_name
 from nearline.dicom.functional_groups import read_columns, with_shared
 from nearline.dicom.header import SHARED_GROUPS, Header
 from nearline.dicom.offsets import locate_frames, number_of_frames
+from nearline.dicom.root_columns import root_columns
 from nearline.errors import InvalidDicom, TruncatedObject, UnknownFrame
 from nearline.ranges import ByteRange
 
 __all__ = ["FrameIndex", "build"]
 
-_VERSION = 1
+_VERSION = 2
 _ITEM_HEADER = Struct("<HHI")
 
 _NUMBERS = {
@@ -36,7 +37,12 @@ _NUMBERS = {
     "InConcatenationTotalNumber": 0x00209163,
     "ConcatenationFrameOffsetNumber": 0x00209228,
 }
-_TEXTS = {"DimensionOrganizationType": 0x00209311, "ConcatenationUID": 0x00209161}
+_TEXTS = {
+    "DimensionOrganizationType": 0x00209311,
+    "ConcatenationUID": 0x00209161,
+    "SeriesInstanceUID": 0x0020000E,
+    "FrameOfReferenceUID": 0x00200052,
+}
 
 
 @dataclass(slots=True)
@@ -62,12 +68,14 @@ class FrameIndex:
     notes : tuple of str
         Tables found wrong, and why.
     columns : Columns
-        Attributes of the frames, those shared by all included.
+        Attributes of the frames, those shared by all included; of the only
+        frame of an object without functional groups, those of its header.
     facts : dict of str to int or str
         By DICOM keyword, where the object has them: Rows, Columns,
         TotalPixelMatrixRows, TotalPixelMatrixColumns,
         TotalPixelMatrixFocalPlanes, NumberOfOpticalPaths,
-        DimensionOrganizationType, and the members of a concatenation.
+        DimensionOrganizationType, SeriesInstanceUID, FrameOfReferenceUID, and
+        the members of a concatenation.
     """
 
     url: str
@@ -263,4 +271,6 @@ def _columns(header: Header, count: int) -> Columns:
     if shared := header.value(SHARED_GROUPS):
         one = read_columns(shared, **encoding, number_of_frames=None, name=header.url)
         columns = with_shared(columns, one)
+    elif count == 1 and not groups:
+        columns = root_columns(header)
     return columns
