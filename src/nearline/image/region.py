@@ -8,7 +8,7 @@ from typing import SupportsIndex
 
 from nearline.errors import OutsideMatrix
 
-__all__ = ["Region", "Span", "region_of_matrix"]
+__all__ = ["Region", "Span", "region_of_matrix", "slices_of_volume"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,34 @@ def region_of_matrix(
     )
 
 
+def slices_of_volume(
+    slice_start: SupportsIndex | None,
+    slice_end: SupportsIndex | None,
+    *,
+    number_of_slices: int,
+    as_indices: bool,
+) -> Span:
+    """Turn the index arguments of `Image.get_volume` into a run of slices.
+
+    Parameters
+    ----------
+    slice_start, slice_end : int or None
+        As those of rows in `region_of_matrix`.
+
+    Raises
+    ------
+    OutsideMatrix
+        There are no such slices, or none between the two.
+    """
+    span = _span("slice", slice_start, slice_end, number_of_slices, as_indices)
+    if not span.count:
+        raise OutsideMatrix(
+            f"slice_start={slice_start} and slice_end={slice_end} leave no slice of the "
+            f"{number_of_slices} that there are; slice_end itself is not included."
+        )
+    return span
+
+
 def _span(
     axis: str,
     first: SupportsIndex | None,
@@ -137,6 +165,4 @@ def _position(name: str, given: int, length: int, as_indices: bool) -> int:
 
 
 def _outside(name: str, given: int, axis: str, length: int) -> OutsideMatrix:
-    return OutsideMatrix(
-        f"{name}={given} lies outside the total pixel matrix, which has {length} {axis}s."
-    )
+    return OutsideMatrix(f"{name}={given} lies outside the {length} {axis}s that there are.")
