@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "AmbiguousFrames",
+    "AmbiguousSeries",
     "CacheDamaged",
     "DecodingFailed",
     "IncompleteCollection",
+    "InvalidAnnotations",
     "InvalidDicom",
     "InvalidFractions",
     "InvalidLookupTable",
@@ -30,6 +32,7 @@ __all__ = [
     "MissingFrames",
     "NearlineError",
     "NoPixels",
+    "NoSeries",
     "NoVolume",
     "NotDicom",
     "NotFound",
@@ -42,6 +45,7 @@ __all__ = [
     "TransformMissing",
     "TruncatedObject",
     "Unavailable",
+    "UnknownAnnotation",
     "UnknownDimension",
     "UnknownFrame",
     "UnknownSegment",
@@ -50,6 +54,7 @@ __all__ = [
     "UnsafeAfterFork",
     "UnsupportedTransferSyntax",
     "UnsupportedUrl",
+    "WrongObject",
     "WrongKind",
 ]
 
@@ -140,6 +145,14 @@ class NoPixels(InvalidDicom, AttributeError):
     """A DICOM object without an image."""
 
 
+class WrongObject(InvalidDicom, RuntimeError):
+    """A DICOM object of another kind than the function reads."""
+
+
+class InvalidAnnotations(InvalidDicom, IndexError):
+    """Coordinates or measurements of annotations contradict their number or their index."""
+
+
 class DecodingFailed(InvalidDicom, RuntimeError):
     """The encoded pixels of a frame cannot be decoded."""
 
@@ -191,6 +204,14 @@ class MissingFrames(NearlineError, RuntimeError, ValueError):
     """A sparse image lacks frames that the request needs."""
 
 
+class AmbiguousSeries(NearlineError, ValueError):
+    """Objects of several series where one is wanted; the message lists them."""
+
+
+class NoSeries(NearlineError, LookupError, ValueError):
+    """Nothing of what was listed is an image of the series asked for."""
+
+
 class NoVolume(NearlineError, RuntimeError, ValueError):
     """The frames do not make a volume: no positions, or not evenly spaced along their normal."""
 
@@ -209,6 +230,13 @@ class TransformMissing(NearlineError, RuntimeError, ValueError, IndexError):
 
 class TooLarge(NearlineError, MemoryError, ValueError):
     """An array above the limit of the settings."""
+
+
+# --- what was asked of annotations ------------------------------------------
+
+
+class UnknownAnnotation(NearlineError, ValueError, IndexError):
+    """A group, annotation, measurement or coordinate type that the object does not have."""
 
 
 # --- measurements -----------------------------------------------------------
