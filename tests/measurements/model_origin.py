@@ -133,19 +133,18 @@ class ModelOrigin:
             found[one] = (row,) if session.files else ()
         return found, errors
 
-    def files(self, resources: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        found, errors = {}, {}
+    def files(self, resources: Any) -> Any:
         for one, resource in resources.items():
             self.asked["files"] += 1
             if f"{one}/files" in self.faults:
-                errors[one] = self.faults[f"{one}/files"]
+                yield {}, {one: self.faults[f"{one}/files"]}
                 continue
             session = self.sessions[one]
-            found[one] = tuple(
+            listed = tuple(
                 File(one, resource.id, path, f"/data/{one}/{path}", len(data), session.listed(path))
                 for path, data in session.files.items()
             )
-        return found, errors
+            yield {one: listed}, {}
 
     def try_conditions(self, uri: str, *, about: str) -> None:
         raise AssertionError("it is known")

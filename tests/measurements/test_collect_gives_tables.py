@@ -153,7 +153,7 @@ def test_provenance_travels_with_the_frame_and_with_files(held: Site, tmp_path: 
     import pyarrow.parquet as pq
 
     (kept,) = held.folder.rglob("aseg.parquet")
-    metadata = json.loads(pq.read_schema(kept).metadata[b"nearline"])
+    metadata = json.loads(pq.read_metadata(kept).metadata[b"nearline"])
     assert metadata["facts"]["server"] == held.server.address
     assert metadata["sessions"][0]["files"][0][0].startswith("/data/experiments/")
     report = json.loads(found.report.to_json(tmp_path / "report.json"))

@@ -461,7 +461,7 @@ def test_paths_of_files_survive_any_way_of_listing_them(names, prefix, encode):
         "Size": "",
         "digest": " ABC ",
     }
-    file = rows.file(row, {"12": RESOURCE})
+    (file,) = rows.files([row], {"12": RESOURCE})
     if encode and shown != path and rows.encoded(names[-1]) == names[-1]:
         # The name does not tell which; folders that look encoded are taken as they stand.
         assert file.path in (path, shown)
@@ -473,7 +473,7 @@ def test_paths_of_files_survive_any_way_of_listing_them(names, prefix, encode):
 
 def test_rows_about_something_else_are_none():
     for row in ({}, {"URI": "/data/experiments/E1"}, {"URI": "/x/resources/99/files/a"}):
-        assert rows.file(row, {"12": RESOURCE}) is None
+        assert rows.files([row], {"12": RESOURCE}) == []
     assert rows.resource({"label": "x"}, "E1", None) is None
     assert rows.experiment({"label": "x"}, shared=False) is None
     assert rows.assessor({"ID": "A"}) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -14,11 +14,11 @@ from nearline.errors import NearlineError, NotFound, ObjectChanged
 
 from . import sync
 from .held import HeldFile, Listed
-from .session_work import Failure, Work
+from .session_work import Failure, Unlisted, Work
 
 if TYPE_CHECKING:
     from nearline.xnat.client import FileAnswer
-    from nearline.xnat.inventory import Resource
+    from nearline.xnat.inventory import File, Resource
 
     from .origin import Origin
     from .records import Scope
@@ -86,43 +86,69 @@ class Fetching:
         self.force = force
         self.complete = complete
         self.give_up = give_up
+        self._tried = False
 
-    def run(self, sessions: Sequence[Work]) -> None:
-        """Fetch what is needed, and commit each session when its files are here."""
-        self._try_conditions(sessions)
-        requests: list[_Request] = []
-        outdated: list[tuple[str, str]] = []
-        for session in sessions:
-            wanted = {path for choice in session.choices.values() for path in choice.paths}
-            for path in sorted(wanted):
-                step = self._step(session, path, not_modified=bool(self.origin.not_modified))
-                session.vouchers[path] = step.voucher
-                held = session.files.get(path)
-                if step.outdated:
-                    outdated.append((session.experiment.id, path))
-                    del session.files[path]
-                if step.action == "keep":
-                    continue
-                session.waiting.add(path)
-                conditional = held if step.action == "ask" else None
-                requests.append(_Request(session, session.listing[path], conditional))
-        # Known to be wrong: a run that dies now must not leave them to be vouched for.
-        self.store.drop_files(self.number, outdated)
-        for session in sessions:
-            if not session.waiting:
-                self.complete(session)
+    def run(self, sessions: Iterable[Work | Unlisted]) -> None:
+        """Fetch what is needed, and commit each session when its files are here.
+
+        Sessions are taken as files are needed: while some are still being listed, the files of
+        others come.
+        """
         doubtful: dict[str, tuple[Work, dict[str, _Doubtful]]] = {}
-        for request, outcome in self.origin.each(self._ask, requests):
-            session, path = request.session, request.listed.path
+        for item, outcome in self.origin.each(self._ask, self._requests(sessions)):
+            if isinstance(item, Unlisted):
+                self.give_up([item.experiment], {}, item.errors)
+                continue
+            if isinstance(item, Work):
+                self.complete(item)
+                continue
+            session, path = item.session, item.listed.path
             session.waiting.discard(path)
             if isinstance(outcome, _Doubtful):
                 one = session.experiment.id
                 doubtful.setdefault(one, (session, {}))[1][path] = outcome
-            else:
+            elif outcome is not None:
                 self._take(session, path, outcome)
             if not session.waiting and session.experiment.id not in doubtful:
                 self.complete(session)
         self._settle(doubtful)
+
+    def _requests(
+        self, sessions: Iterable[Work | Unlisted]
+    ) -> Iterator[_Request | Work | Unlisted]:
+        """Yield what to ask for, and as they are: sessions that need nothing, and unlisted ones.
+
+        Runs in workers. A session is complete before the first of its requests is seen.
+        """
+        for session in sessions:
+            if isinstance(session, Unlisted):
+                yield session
+                continue
+            requests = self._wanted(session)
+            session.waiting |= {request.listed.path for request in requests}
+            if requests:
+                yield from requests
+            else:
+                yield session
+
+    def _wanted(self, session: Work) -> list[_Request]:
+        requests: list[_Request] = []
+        outdated: list[tuple[str, str]] = []
+        for path in sorted({path for one in session.choices.values() for path in one.paths}):
+            self._try_conditions(session, path)
+            step = self._step(session, path, not_modified=bool(self.origin.not_modified))
+            session.vouchers[path] = step.voucher
+            held = session.files.get(path)
+            if step.outdated:
+                outdated.append((session.experiment.id, path))
+                del session.files[path]
+            if step.action != "keep":
+                conditional = held if step.action == "ask" else None
+                requests.append(_Request(session, session.listing[path], conditional))
+        if outdated:
+            # Known to be wrong: a run that dies now must not leave them to be vouched for.
+            self.store.drop_files(self.number, outdated)
+        return requests
 
     def _step(self, session: Work, path: str, *, not_modified: bool) -> sync.Step:
         return sync.file_step(
@@ -135,19 +161,17 @@ class Fetching:
             not_modified=not_modified,
         )
 
-    def _try_conditions(self, sessions: Sequence[Work]) -> None:
-        """Find out whether the server answers conditions, if some file could be asked with one."""
-        if self.origin.not_modified is not None or self.force:
+    def _try_conditions(self, session: Work, path: str) -> None:
+        """Find out whether the server answers conditions, if a file could be asked with one."""
+        if self._tried or self.origin.not_modified is not None or self.force:
             return
-        for session in sessions:
-            for path in sorted({path for one in session.choices.values() for path in one.paths}):
-                if self._step(session, path, not_modified=True).action != "ask":
-                    continue
-                listed = session.listing[path]
-                # A server in trouble now is asked for the bytes.
-                with suppress(NearlineError):
-                    self.origin.try_conditions(listed.uri, about=self._about(session, listed))
-                return
+        if self._step(session, path, not_modified=True).action != "ask":
+            return
+        self._tried = True
+        listed = session.listing[path]
+        # A server in trouble now is asked for the bytes.
+        with suppress(NearlineError):
+            self.origin.try_conditions(listed.uri, about=self._about(session, listed))
 
     def _take(self, session: Work, path: str, outcome: HeldFile | NearlineError) -> None:
         if isinstance(outcome, HeldFile):
@@ -158,8 +182,10 @@ class Fetching:
         else:
             session.failures[path] = Failure.of(outcome)
 
-    def _ask(self, request: _Request) -> HeldFile | _Doubtful:
+    def _ask(self, request: _Request | Work | Unlisted) -> HeldFile | _Doubtful | None:
         """Ask for one file; runs in a worker, and keeps what came at once."""
+        if not isinstance(request, _Request):
+            return None
         listed, held = request.listed, request.held
         since = held.http_modified if held is not None else None
         answer = self._answer(request.session, listed, since)
@@ -180,7 +206,11 @@ class Fetching:
         if not doubtful:
             return
         resources = self._resources_of([session for session, _ in doubtful.values()])
-        listings, errors = self.origin.files(resources)
+        listings: dict[str, tuple[File, ...]] = {}
+        errors: dict[str, NearlineError] = {}
+        for told, failed in self.origin.files(resources):
+            listings |= told
+            errors |= failed
         self.give_up(doubtful, listings, errors)
         again: list[tuple[_Request, _Doubtful]] = []
         for one, (session, files) in doubtful.items():

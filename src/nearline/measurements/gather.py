@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from nearline.errors import NearlineError
@@ -21,7 +22,7 @@ from .fetching import Fetching
 from .held import HeldFile, HeldSession, Listed, rows_stamp, stamp
 from .reading import Reading, no_resource, parser_of, read, unread
 from .records import Result, Scope, SessionRecord
-from .session_work import Failure, Gathered, Work
+from .session_work import Failure, Gathered, Unlisted, Work
 
 if TYPE_CHECKING:
     from nearline.xnat.inventory import Experiment, Resource
@@ -115,7 +116,8 @@ class Gathering:
             complete=self._complete, give_up=self._fail_all,
         )  # fmt: skip
         try:
-            fetching.run(sessions)
+            if sessions:
+                fetching.run(sessions)
         finally:
             for name, results in self._fresh.items():
                 if results:
@@ -131,7 +133,7 @@ class Gathering:
         experiments: Sequence[Experiment],
         held: Mapping[str, SessionRecord],
         files: Mapping[str, dict[str, HeldFile]],
-    ) -> list[Work]:
+    ) -> Iterable[Work | Unlisted]:
         """Find out which sessions need work; settle those that need none."""
         by_id = {one.id: one for one in experiments}
         known = {one: record.held for one, record in held.items()}
@@ -156,18 +158,26 @@ class Gathering:
             else:
                 picked[one] = (chosen, rows[one], note)
         wanted = sync.to_list(self.level, modified, rows, known, force=self.force)
-        listings, errors = self.origin.files({one: picked[one][0] for one in wanted})
-        self._fail_all(wanted, listings, errors)
-        sessions = []
-        for one in wanted:
-            if one in listings:
-                chosen, row, note = picked[one]
-                mine = (file for file in listings[one] if file.resource_id == chosen.id)
-                listing = {file.path: Listed.of(file) for file in mine}
-                record = self._record(by_id[one], HeldSession(modified[one], row, True), note)
-                sessions.append(self._session(by_id[one], record, listing, files, chosen))
-        settled = [one for one in by_id if one not in self._finished and one not in listings]
-        return sessions + self._unchanged([by_id[one] for one in settled], held, files)
+        settled = by_id.keys() - self._finished - set(wanted)
+        sessions = self._unchanged([by_id[one] for one in by_id if one in settled], held, files)
+
+        def listed() -> Iterator[Work | Unlisted]:
+            """Yield the others while they are listed; runs in workers, and settles nothing."""
+            silent = dict.fromkeys(wanted)
+            for listings, errors in self.origin.files({one: picked[one][0] for one in wanted}):
+                for one, listing in listings.items():
+                    silent.pop(one, None)
+                    chosen, row, note = picked[one]
+                    record = self._record(by_id[one], HeldSession(modified[one], row, True), note)
+                    mine = {f.path: Listed.of(f) for f in listing if f.resource_id == chosen.id}
+                    yield self._session(by_id[one], record, mine, files, chosen)
+                for one in errors:
+                    silent.pop(one, None)
+                    yield Unlisted(one, errors)
+            for one in silent:
+                yield Unlisted(one, {})
+
+        return chain(sessions, listed()) if wanted else sessions
 
     def _unchanged(
         self,

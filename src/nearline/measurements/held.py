@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from nearline.xnat.inventory import File, Resource
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["HeldFile", "HeldSession", "Listed", "rows_stamp", "stamp"]
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One file of a resource as the server listed it.
 
     Attributes
@@ -38,7 +37,7 @@ class Listed:
     @classmethod
     def of(cls, file: File) -> Listed:
         """Take over a file of an inventory."""
-        return cls(file.resource_id, file.path, file.uri, file.size, file.digest.lower())
+        return cls(file.resource_id, file.path, file.uri, file.size, file.digest)
 
 
 @dataclass(frozen=True, slots=True)

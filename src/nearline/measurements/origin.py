@@ -53,8 +53,12 @@ class Origin(Protocol):
 
     def files(
         self, resources: Mapping[str, Resource]
-    ) -> tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]:
-        """List the files of one resource each, by experiment id; and the errors."""
+    ) -> Iterator[tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]]:
+        """List the files of one resource each; yield them and errors, by experiment id.
+
+        They come as they are answered, each experiment in one part at most, and are iterated in
+        any thread, in one at a time.
+        """
 
     def file(self, uri: str, since: str | None, *, about: str, size: int | None) -> FileAnswer:
         """Return the bytes of a file, or none if it was not modified since.

@@ -175,9 +175,9 @@ class HeldOrigin:
 
     def files(
         self, resources: Mapping[str, Resource]
-    ) -> tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]:
+    ) -> Iterator[tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]]:
         """Refuse."""
-        return {}, {one: self._refusal(f"session {one}") for one in resources}
+        yield {}, {one: self._refusal(f"session {one}") for one in resources}
 
     def file(self, uri: str, since: str | None, *, about: str, size: int | None) -> FileAnswer:
         """Refuse."""

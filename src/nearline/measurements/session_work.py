@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from .rows import Rows
 if TYPE_CHECKING:
     from nearline.xnat.inventory import Experiment, Resource
 
-__all__ = ["Failure", "Gathered", "Work"]
+__all__ = ["Failure", "Gathered", "Unlisted", "Work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,14 @@ class Gathered:
     vouched: dict[str, Counter[str]] = field(default_factory=dict)
     vanished: tuple[str, ...] = ()
     labels: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A session whose files the server did not list, and its error if there was one."""
+
+    experiment: str
+    errors: Mapping[str, NearlineError]
 
 
 @dataclass

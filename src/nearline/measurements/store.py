@@ -178,8 +178,7 @@ class MeasurementStore:
         Every other file held of it is forgotten, and so are its results, unless the listing and
         its files are what they were.
         """
-        fields = [(f.resource_id, f.path, f.uri, f.size, f.digest) for f in listing]
-        packed = zlib.compress(json.dumps(fields).encode(), 1)
+        packed = zlib.compress(json.dumps([*listing]).encode(), 1)
         good = {file.path: file for file in files}
         with self.writing() as db:
             here = (scope, record.experiment)

@@ -168,9 +168,9 @@ class XnatOrigin:
 
     def files(
         self, resources: Mapping[str, Resource]
-    ) -> tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]:
-        """List the files of one resource each, by experiment id; and the errors."""
-        return inventory.files(self._client, resources, projects=self._projects)
+    ) -> Iterator[tuple[Mapping[str, tuple[File, ...]], Mapping[str, NearlineError]]]:
+        """List the files of one resource each, see `Origin`."""
+        return inventory.files_as_told(self._client, resources, projects=self._projects)
 
     def file(self, uri: str, since: str | None, *, about: str, size: int | None) -> FileAnswer:
         """Return the bytes of a file, or none if it was not modified since."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from time import time
 
 __all__ = [
@@ -66,9 +67,10 @@ def table(body: bytes) -> list[dict[str, str]]:
     total = str(found.get("totalRecords") or "") if isinstance(found, dict) else ""
     if total.isdecimal() and int(total) != len(rows):
         raise NotATable(f"a table of {len(rows)} rows that announces {total}")
+    if set(map(type, chain.from_iterable(map(dict.values, rows)))) <= {str}:
+        return rows
     return [
-        {str(key): "" if value is None else str(value) for key, value in row.items()}
-        for row in rows
+        {key: "" if value is None else str(value) for key, value in row.items()} for row in rows
     ]
 
 

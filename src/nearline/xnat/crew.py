@@ -21,7 +21,31 @@ Outcome = TypeVar("Outcome")
 _AHEAD = 4
 """Results per worker that may wait for the caller."""
 
-_stop: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar(
+
+class _Stop(threading.Event):
+    """Set when nobody waits any more; stops the crews as well that its workers have set up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._then: list[Callable[[], None]] = []
+        self._adding = threading.Lock()
+
+    def also(self, act: Callable[[], None]) -> None:
+        """Do this too when it is set, or now if it is."""
+        with self._adding:
+            self._then.append(act)
+        if self.is_set():
+            act()
+
+    def set(self) -> None:
+        super().set()
+        with self._adding:
+            acts, self._then = self._then, []
+        for act in acts:
+            act()
+
+
+_stop: contextvars.ContextVar[_Stop | None] = contextvars.ContextVar(
     "nearline_xnat_stop", default=None
 )
 
@@ -52,7 +76,7 @@ def each(
     source = iter(items)
     taking = threading.Lock()
     room = threading.Semaphore(workers * _AHEAD)
-    stop = threading.Event()
+    stop = _Stop()
     done: SimpleQueue[tuple[Item, Outcome | NearlineError] | BaseException | None] = SimpleQueue()
     carried = counters()
 
@@ -66,6 +90,8 @@ def each(
                             item = next(source)
                         except StopIteration:
                             break
+                    if stop.is_set():
+                        break
                     try:
                         done.put((item, function(item)))
                     except NearlineError as error:
@@ -83,6 +109,17 @@ def each(
     ]
     for thread in crew:
         thread.start()
+
+    def halt() -> None:
+        stop.set()
+        for _ in crew:
+            room.release()
+
+    outer = _stop.get()
+    if outer is not None:
+        # What is iterated in a worker of another crew ends with that one.
+        outer.also(halt)
+        outer.also(lambda: done.put(Stopped()))
     try:
         running = len(crew)
         while running:
@@ -96,6 +133,4 @@ def each(
                 room.release()
                 yield result
     finally:
-        stop.set()
-        for _ in crew:
-            room.release()
+        halt()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from nearline.errors import NearlineError, NotFound, Unavailable
@@ -29,6 +29,7 @@ __all__ = [
     "assessors",
     "experiments",
     "files",
+    "files_as_told",
     "resources",
 ]
 
@@ -279,6 +280,25 @@ def files(
     errors : dict of str to NearlineError
         By the keys of `chosen`.
     """
+    found: dict[str, tuple[File, ...]] = {}
+    errors: dict[str, NearlineError] = {}
+    for told, failed in files_as_told(client, chosen, projects=projects, lists=lists):
+        found |= told
+        errors |= failed
+    return found, errors
+
+
+def files_as_told(
+    client: Client,
+    chosen: Mapping[str, Resource],
+    *,
+    projects: Mapping[str, str],
+    lists: bool | None = None,
+) -> Iterator[tuple[dict[str, tuple[File, ...]], dict[str, NearlineError]]]:
+    """List as `files` does, and yield files and errors as they are answered.
+
+    Each key comes once. It may be iterated in any thread, in one at a time.
+    """
     keys: dict[str, str] = {one.id: key for key, one in chosen.items()}
     by_id = {one.id: one for one in chosen.values()}
     groups: dict[tuple[str, str, bool], list[Resource]] = {}
@@ -290,8 +310,6 @@ def files(
             groups.setdefault((project, one.label, kind), []).append(one)
         else:
             alone.append(one)
-    found: dict[str, list[File]] = {}
-    errors: dict[str, NearlineError] = {}
     lots: list[tuple[str, ...]] = [(one.id,) for one in alone]
     for (_, label, _), members in groups.items():
         lots += _lots(label, members)
@@ -305,24 +323,21 @@ def files(
         about = _about(f"the files of {members[0].label}", [one.owner for one in members])
         table = client.table(path, about=about, listed=len(batch) > 1)
         if len(batch) == 1:
-            mine = [one for row in table if (one := rows.file(row, by_id, only=members[0]))]
+            mine = rows.files(table, by_id, only=members[0])
             if len(mine) != len(table):
                 raise Unavailable(f"{client.server} lists {about} in a form that is not known.")
             return {batch[0]: mine}
         several: dict[str, list[File]] = {}
-        for row in table:
-            if (one := rows.file(row, by_id)) is not None:
-                several.setdefault(one.resource_id, []).append(one)
+        for one in rows.files(table, by_id):
+            several.setdefault(one.resource_id, []).append(one)
         return {number: several[number] for number in batch if number in several}
 
-    told, failed = Lists(client, "files", ask, lists, owner=lambda number: by_id[number].owner).run(
-        lots
-    )
-    for number, held in told.items():
-        found[keys[number]] = held
-    for number, error in failed.items():
-        errors[keys[number]] = error
-    return {key: tuple(held) for key, held in found.items()}, errors
+    asking = Lists(client, "files", ask, lists, owner=lambda number: by_id[number].owner)
+    for told, failed in asking.each(lots):
+        yield (
+            {keys[number]: tuple(held) for number, held in told.items()},
+            {keys[number]: error for number, error in failed.items()},
+        )
 
 
 def _lots(label: str, members: Sequence[Resource]) -> list[tuple[str, ...]]:

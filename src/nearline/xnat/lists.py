@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from nearline.errors import AccessDenied, NearlineError, NotFound
@@ -64,8 +64,6 @@ class Lists(Generic[Row]):
         self._lock = threading.Lock()
         self._unknown: dict[str, int] = {}
         self._there: Counter[int] = Counter()
-        self._found: dict[str, list[Row]] = {}
-        self._errors: dict[str, NearlineError] = {}
         if known is not None:
             self._learned.known = known
 
@@ -73,13 +71,27 @@ class Lists(Generic[Row]):
         self, lists: Iterable[tuple[str, ...]]
     ) -> tuple[dict[str, list[Row]], dict[str, NearlineError]]:
         """Return rows and errors by id."""
+        found: dict[str, list[Row]] = {}
+        errors: dict[str, NearlineError] = {}
+        for told, failed in self.each(lists):
+            found |= told
+            errors |= failed
+        return found, errors
+
+    def each(
+        self, lists: Iterable[tuple[str, ...]]
+    ) -> Iterator[tuple[dict[str, list[Row]], dict[str, NearlineError]]]:
+        """Yield rows and errors by id, as they are answered: each id in one of them, once."""
         waiting = list(lists)
         while waiting:
             after: list[tuple[str, ...]] = []
             for batch, outcome in self._client.each(self._ask, waiting):
-                after += self._settle(batch, outcome)
+                found: dict[str, list[Row]] = {}
+                errors: dict[str, NearlineError] = {}
+                after += self._settle(batch, outcome, found, errors)
+                if found or errors:
+                    yield found, errors
             waiting = after
-        return self._found, self._errors
 
     def _ask(self, batch: tuple[str, ...]) -> dict[str, list[Row]] | ListRefused:
         """Ask about one list; runs in a worker."""
@@ -109,8 +121,10 @@ class Lists(Generic[Row]):
         self,
         batch: tuple[str, ...],
         outcome: dict[str, list[Row]] | ListRefused | NearlineError,
+        found: dict[str, list[Row]],
+        errors: dict[str, NearlineError],
     ) -> list[tuple[str, ...]]:
-        """Keep what was answered; return what to ask next."""
+        """Put down what was answered; return what to ask next."""
         if isinstance(outcome, ListRefused):
             if outcome.status not in (204, 403, 404):
                 return halves(batch)
@@ -118,9 +132,9 @@ class Lists(Generic[Row]):
                 self._unknown |= dict.fromkeys(batch, len(self._unknown))
             return [(one,) for one in batch]
         if isinstance(outcome, NearlineError):
-            self._errors |= dict.fromkeys(batch, outcome)
+            errors |= dict.fromkeys(batch, outcome)
             return []
-        self._found |= outcome
+        found |= outcome
         if len(batch) == 1:
             self._blame(batch[0])
             return []
@@ -128,7 +142,7 @@ class Lists(Generic[Row]):
             self._learned.known = True
             self._learned.most = max(self._learned.most or 0, len(batch))
         skipped = [one for one in batch if one not in outcome]
-        self._found |= {one: [] for one in skipped if one in self._skipped_rightly}
+        found |= {one: [] for one in skipped if one in self._skipped_rightly}
         return [(one,) for one in skipped if one not in self._skipped_rightly]
 
     def _exists(self, owner: str) -> None:

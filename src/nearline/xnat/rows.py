@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from .address import encoded
@@ -16,14 +17,16 @@ __all__ = [
     "Resource",
     "assessor",
     "experiment",
-    "file",
+    "files",
     "resource",
     "segment",
 ]
 
 Row = Mapping[str, str]
 
-_FILE_URI = re.compile(r"/resources/(?P<resource>[^/]+)/files/(?P<path>.+)$")
+_FILE_URI = re.compile(r"/resources/([^/]+)/files/(.+)$")
+_PLAIN_PATH = re.compile(r"[\w./-]+", re.ASCII).fullmatch
+"""Tells paths that are the same percent-encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,7 @@ class Resource:
         return self.assessor_id or self.experiment_id
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file of a resource.
 
     Attributes
@@ -182,34 +184,42 @@ def resource(row: Row, session: str, assessor_id: str | None) -> Resource | None
     return Resource(session, assessor_id, number, row.get("label", ""), count, size)
 
 
-def file(row: Row, known: Mapping[str, Resource], *, only: Resource | None = None) -> File | None:
-    """Read a row of files.
+def files(
+    table: Iterable[Row], known: Mapping[str, Resource], *, only: Resource | None = None
+) -> list[File]:
+    """Read rows of files; those that are about none of the resources are left out.
 
     Parameters
     ----------
-    row : mapping of str to str
-        Its URI comes with or without ``/data``; where one catalogue answers for a list, it names
-        all ids of the list, so that only the id of the resource tells whose file it is.
+    table : iterable of mapping of str to str
+        Their URIs come with or without ``/data``; where one catalogue answers for a list, they
+        name all ids of the list, so that only the id of the resource tells whose file it is.
     known : mapping of str to Resource
         Those that were asked for, by id.
     only : Resource, optional
-        The only one that was asked for, whatever the row calls it.
-
-    Returns
-    -------
-    File or None
-        None if the row is about none of these.
+        The only one that was asked for, whatever the rows call it.
     """
-    found = _FILE_URI.search(row.get("URI", ""))
-    if found is None:
-        return None
-    held = only or known.get(found["resource"]) or known.get(row.get("cat_ID", ""))
-    if held is None:
-        return None
-    path = _decoded(found["path"], row.get("Name", ""))
-    uri = f"/data/experiments/{segment(held.owner)}/resources/{held.id}/files/{encoded(path)}"
-    size, digest = _number(row.get("Size", "")), row.get("digest", "").strip().lower()
-    return File(held.experiment_id, held.id, path, uri, size, digest)
+    read: list[File] = []
+    # Of a whole project there are hundreds of thousands of rows.
+    bases: dict[str, str] = {}
+    for row in table:
+        found = _FILE_URI.search(row.get("URI", ""))
+        if found is None:
+            continue
+        number, path = found.groups()
+        held = only or known.get(number) or known.get(row.get("cat_ID", ""))
+        if held is None:
+            continue
+        if "%" in path:
+            path = _decoded(path, row.get("Name", ""))
+        base = bases.get(held.id)
+        if base is None:
+            base = f"/data/experiments/{segment(held.owner)}/resources/{held.id}/files/"
+            bases[held.id] = base
+        uri = base + (path if _PLAIN_PATH(path) else encoded(path))
+        size, digest = _number(row.get("Size", "")), row.get("digest", "").strip().lower()
+        read.append(File(held.experiment_id, held.id, path, uri, size, digest))
+    return read
 
 
 def segment(name: str) -> str:
