@@ -54,7 +54,6 @@ __all__ = [
     "UnsafeAfterFork",
     "UnsupportedTransferSyntax",
     "UnsupportedUrl",
-    "WrongObject",
     "WrongKind",
 ]
 
@@ -143,10 +142,6 @@ class TruncatedObject(InvalidDicom, EOFError):
 
 class NoPixels(InvalidDicom, AttributeError):
     """A DICOM object without an image."""
-
-
-class WrongObject(InvalidDicom, RuntimeError):
-    """A DICOM object of another kind than the function reads."""
 
 
 class InvalidAnnotations(InvalidDicom, IndexError):
