@@ -10,9 +10,27 @@ import pytest
 
 from oracles.default_plugins import use_default_plugins
 from servers.daemon import in_ci
-from servers.fixtures import gcs_emulator, moto_auth, moto_server, nginx, radosgw
+from servers.fixtures import (
+    azurite,
+    gcs_emulator,
+    moto_auth,
+    moto_server,
+    nginx,
+    radosgw,
+    sshd,
+    webhdfs,
+)
 
-__all__ = ["gcs_emulator", "moto_auth", "moto_server", "nginx", "radosgw"]
+__all__ = [
+    "azurite",
+    "gcs_emulator",
+    "moto_auth",
+    "moto_server",
+    "nginx",
+    "radosgw",
+    "sshd",
+    "webhdfs",
+]
 
 # gcsfs asks a service that the emulator lacks, and waits a minute for it, unless told otherwise.
 os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"

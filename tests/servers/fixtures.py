@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from servers.azurite import Azurite
+from servers.azurite import azurite as run_azurite
 from servers.ceph import radosgw as run_radosgw
 from servers.gcs import GcsEmulator
 from servers.gcs import gcs_emulator as run_gcs_emulator
@@ -13,8 +15,21 @@ from servers.moto import moto as run_moto
 from servers.nginx import Nginx
 from servers.nginx import nginx as run_nginx
 from servers.s3 import S3Server
+from servers.sshd import Sshd
+from servers.sshd import sshd as run_sshd
+from servers.webhdfs import WebHdfs
+from servers.webhdfs import webhdfs as run_webhdfs
 
-__all__ = ["gcs_emulator", "moto_auth", "moto_server", "nginx", "radosgw"]
+__all__ = [
+    "azurite",
+    "gcs_emulator",
+    "moto_auth",
+    "moto_server",
+    "nginx",
+    "radosgw",
+    "sshd",
+    "webhdfs",
+]
 
 
 @pytest.fixture(scope="session")
@@ -49,4 +64,25 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 def gcs_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsEmulator]:
     """Google Cloud Storage's JSON interface."""
     with run_gcs_emulator(tmp_path_factory.mktemp("gcs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Azure Blob Storage."""
+    with run_azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """SFTP."""
+    with run_sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def webhdfs() -> Iterator[WebHdfs]:
+    """Hadoop's REST interface."""
+    with run_webhdfs() as server:
         yield server

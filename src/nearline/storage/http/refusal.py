@@ -76,6 +76,17 @@ class Refusal:
         told = self.headers.get("x-amz-bucket-region") or _element(self.body, "Region")
         return told if re.fullmatch(r"[a-z0-9\-]{3,40}", told or "") else None
 
+_REMEDIES = {
+    "s3": "give other credentials: key and secret or profile in storage_options, "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or ~/.aws/credentials",
+    "gs": "give other credentials: token in storage_options, GOOGLE_APPLICATION_CREDENTIALS in "
+    "the environment, or 'gcloud auth application-default login'",
+    "az": "give other credentials: account_key, sas_token or connection_string in "
+    "storage_options, or AZURE_STORAGE_CONNECTION_STRING in the environment",
+    "https": "give others in storage_options: username and password, or headers",
+}
+"""Where credentials are given, by scheme."""
+
 
 def refused(
     asked: Asked, refusal: Refusal, *, secrets: Iterable[str] = (), expired: bool = False
@@ -132,12 +143,14 @@ def _denied(asked: Asked, refusal: Refusal, said: str, *, expired: bool) -> str:
         return f"{asked.url}: the signed URL has expired{said}. Ask its issuer for a new one."
     if "expired" in words:
         return f"{asked.url}: the credentials have expired{said}. Renew them."
+    scheme = asked.url.partition("://")[0]
+    remedy = _REMEDIES.get(scheme, _REMEDIES["https"])
     if refusal.status == 401:
-        return f"{asked.url} wants credentials, or other ones than were given{said}."
+        return f"{asked.url} wants credentials, or other ones than were given{said}: {remedy}."
     hint = ""
     if refusal.code == "AccessDenied" and asked.url.startswith("s3://"):
         hint = " (S3 says the same of objects that do not exist)"
-    return f"No permission to read {asked.url}{said}{hint}."
+    return f"No permission to read {asked.url}{said}{hint}. Ask for it, or {remedy}."
 
 
 def _said(refusal: Refusal, secrets: Iterable[str]) -> str:
