@@ -20,13 +20,16 @@ from nearline.traffic import traffic
 
 if TYPE_CHECKING:
     from nearline import ann, errors, pm, seg, sr
+    from nearline.annotations.annread import annread
     from nearline.datasets import dcmread
     from nearline.errors import (
         AccessDenied,
         AmbiguousFrames,
+        AmbiguousSeries,
         CacheDamaged,
         DecodingFailed,
         IncompleteCollection,
+        InvalidAnnotations,
         InvalidDicom,
         InvalidFractions,
         InvalidLookupTable,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         MissingFrames,
         NearlineError,
         NoPixels,
+        NoSeries,
         NotDicom,
         NotFound,
         NotPicklable,
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
         TransformMissing,
         TruncatedObject,
         Unavailable,
+        UnknownAnnotation,
         UnknownDimension,
         UnknownFrame,
         UnknownSegment,
@@ -73,11 +78,13 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "AccessDenied",
     "AmbiguousFrames",
+    "AmbiguousSeries",
     "CacheDamaged",
     "CoordinateSystemNames",
     "DecodingFailed",
     "Image",
     "IncompleteCollection",
+    "InvalidAnnotations",
     "InvalidDicom",
     "InvalidFractions",
     "InvalidLookupTable",
@@ -87,6 +94,7 @@ __all__ = [
     "MissingFrames",
     "NearlineError",
     "NoPixels",
+    "NoSeries",
     "NoVolume",
     "NotDicom",
     "NotFound",
@@ -102,6 +110,7 @@ __all__ = [
     "TransformMissing",
     "TruncatedObject",
     "Unavailable",
+    "UnknownAnnotation",
     "UnknownDimension",
     "UnknownFrame",
     "UnknownSegment",
@@ -112,6 +121,7 @@ __all__ = [
     "UnsupportedUrl",
     "WrongKind",
     "ann",
+    "annread",
     "cache_ashs",
     "cache_freesurfer6",
     "collect",
@@ -129,6 +139,7 @@ __all__ = [
 _MODULES = frozenset({"ann", "errors", "pm", "seg", "sr"})
 
 _HOMES = {
+    "annread": "nearline.annotations.annread",
     "CoordinateSystemNames": "nearline.image.coordinate_system",
     "Image": "nearline.image.image",
     "RemoteFile": "nearline.fetch.file",

@@ -125,11 +125,18 @@ class Header:
             self._groups = bytes(reader.read(self.groups_offset, stop))
         return self._groups
 
-    def value(self, tag: int) -> memoryview | None:
-        """Return the encoded value of a top-level element; None without one."""
+    def tags(self) -> list[int]:
+        """Return the tags of the top-level elements, in their order."""
+        return list(self._places_of_elements())
+
+    def _places_of_elements(self) -> dict[int, tuple[int, int]]:
         if self._places is None:
             self._places = element_places(self.elements, self.encoding)
-        place = self._places.get(tag)
+        return self._places
+
+    def value(self, tag: int) -> memoryview | None:
+        """Return the encoded value of a top-level element; None without one."""
+        place = self._places_of_elements().get(tag)
         return None if place is None else memoryview(self.elements)[place[0] : place[1]]
 
     def text(self, tag: int) -> str:

@@ -71,8 +71,13 @@ class First:
         return replace(self, pin=Pin(validator), whole=None, pieces=((0, content),))
 
 
-def first_read(source: Source, settings: Settings) -> First:
+def first_read(source: Source, settings: Settings, beginning: int | None = None) -> First:
     """Read the beginning of an object of which nothing is known.
+
+    Parameters
+    ----------
+    beginning : int, optional
+        Bytes to ask for, in one request; by default 256 KiB in three.
 
     Raises
     ------
@@ -80,7 +85,9 @@ def first_read(source: Source, settings: Settings) -> First:
         As the server says.
     """
     ranges: Sequence[ByteRange] = FIRST_RANGES
-    if not source.concurrent or source.in_place:
+    if beginning:
+        ranges = [ByteRange(0, beginning)]
+    elif not source.concurrent or source.in_place:
         ranges = [ByteRange(0, FIRST_RANGES[-1].stop)]
     return _combine(source, settings, _run(source, settings, ranges))
 

@@ -25,6 +25,7 @@ from nearline.storage.source import Source
 if TYPE_CHECKING:
     from nearline.cache.store import Store
     from nearline.cache.version import Version
+    from nearline.storage.listing.listed import Listed
 
 __all__ = ["Reader"]
 
@@ -48,6 +49,11 @@ class Reader:
         Where the bytes come from.
     settings : Settings, optional
         By default those in force; kept for the life of the reader.
+    listed : Listed, optional
+        What a listing has just said of the object: a version that is known
+        needs no request then.
+    beginning : int, optional
+        Bytes to read of an unknown object, in one request.
 
     Attributes
     ----------
@@ -66,8 +72,15 @@ class Reader:
         ``freshness="offline"`` and the object was never read.
     """
 
-    def __init__(self, source: Source, settings: Settings | None = None) -> None:
-        self._open(source, settings or current(), None)
+    def __init__(
+        self,
+        source: Source,
+        settings: Settings | None = None,
+        *,
+        listed: Listed | None = None,
+        beginning: int | None = None,
+    ) -> None:
+        self._open(source, settings or current(), None, listed, beginning)
 
     @property
     def validator(self) -> Validator:
@@ -271,7 +284,14 @@ class Reader:
 
     # --- opening ----------------------------------------------------------
 
-    def _open(self, source: Source, settings: Settings, pinned: Validator | None) -> None:
+    def _open(
+        self,
+        source: Source,
+        settings: Settings,
+        pinned: Validator | None,
+        listed: Listed | None = None,
+        beginning: int | None = None,
+    ) -> None:
         self.source = source
         self.settings = settings
         self.url = source.url
@@ -293,10 +313,12 @@ class Reader:
             vouched = settings.freshness != "offline" and not settings.is_immutable(self.url)
             self._checked = known.checked if vouched else 0.0
             return
-        if known is not None:
-            first = revalidate(source, settings, known.validator)
+        if known is None:
+            first = first_read(source, settings, beginning)
+        elif listed is not None and known.validator.same_version(listed.validator):
+            first = First.resumed(known.validator, listed.checked)
         else:
-            first = first_read(source, settings)
+            first = revalidate(source, settings, known.validator)
         if store is None or source.signed is not signed:
             store = open_store(settings, signed=source.signed)
         self._adopt(first, store)
