@@ -1,21 +1,71 @@
-"""Segmentations, under highdicom's names."""
+"""Segmentations, under highdicom's names.
+
+`segread` and `Segmentation` are nearline's; every other name of `highdicom.seg`
+(`SegmentationTypeValues`, `SegmentDescription`, ...) is highdicom's own,
+imported when it is first used.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["segread"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nearline.dicom.codecs.decode import DecoderName
+    from nearline.image.segmentation.segmentation import Segmentation
+
+__all__ = ["Segmentation", "segread"]
 
 
-def segread(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Read a DICOM Segmentation; not in this release.
+def segread(
+    fp: Any,
+    lazy_frame_retrieval: bool = True,  # noqa: ARG001 - accepted for highdicom's sake
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    decoder: DecoderName = "default",
+) -> Segmentation:
+    """Open a DICOM segmentation, reading its header only.
+
+    Parameters
+    ----------
+    fp : str, PathLike, bytes, file-like, or a list of these
+        As in `nearline.imread`.
+    lazy_frame_retrieval : bool
+        Accepted for highdicom's sake: frames are always read when asked for.
+    storage_options : mapping, optional
+        As in fsspec and pandas: ``anon``, ``key``, ``endpoint_url``, ...
+    decoder : {"default", "pydicom"}
+        As in `nearline.imread`.
+
+    Returns
+    -------
+    Segmentation
+        A pydicom Dataset of the header, with highdicom's methods.
 
     Raises
     ------
-    NotImplementedError
-        Always; the message says what to use meanwhile.
+    WrongKind
+        The object is no segmentation.
+    NotFound, AccessDenied, Unavailable
+        As the storage says.
+    NotDicom, InvalidDicom
+        No DICOM file, or a damaged one.
     """
-    raise NotImplementedError(
-        "nearline.seg.segread comes with a later release. Meanwhile highdicom reads the same "
-        "object over nearline: highdicom.seg.segread(nl.open(url), lazy_frame_retrieval=True)."
-    )
+    from nearline.image.imread import open_as
+    from nearline.image.segmentation.segmentation import Segmentation
+
+    return open_as(Segmentation, fp, storage_options=storage_options, decoder=decoder)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used (PEP 562)."""
+    if name == "Segmentation":
+        from nearline.image.segmentation.segmentation import Segmentation
+
+        return Segmentation
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from highdicom import seg
+
+    return getattr(seg, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydicom.uid import UID
 
 from nearline.errors import InvalidDicom, MissingFrames, UnknownSegment
 from nearline.image.image import Image
-from nearline.image.segmentation.request import Kind, Segments
+from nearline.image.segmentation.request import Kind, Request, Segments, make_request
 from nearline.image.tiles import FullTiling
 
 if TYPE_CHECKING:
@@ -201,6 +201,9 @@ class Described(Image):
             )
 
     # --- for reading pixels ------------------------------------------------
+
+    def _request(self, segment_numbers: Iterable[SupportsIndex] | None, **options: Any) -> Request:
+        return make_request(self._segments(), segment_numbers, **options)
 
     def _all_items(self) -> list[Dataset]:
         # Not as an attribute: that would make descriptions of all.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Group", "Selection", "select"]
+__all__ = ["Group", "Selection", "matching", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +167,29 @@ def select(
             "by something that tells them apart, or read them with get_stored_frames."
         )
     return Selection.of(frames, places, channels, stripe=stripe)
+
+
+def matching(
+    have: NDArray[np.integer], wanted: NDArray[np.integer]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find the rows that equal rows asked for.
+
+    Parameters
+    ----------
+    have : ndarray, shape (n, k)
+    wanted : ndarray, shape (m, k)
+        May repeat.
+
+    Returns
+    -------
+    rows, places : ndarray of intp, shape (p,)
+        Every pair of a row of `have` and an equal one of `wanted`.
+    """
+    _, keys = np.unique(np.concatenate((have, wanted)), axis=0, return_inverse=True)
+    held, asked = keys.reshape(-1)[: len(have)], keys.reshape(-1)[len(have) :]
+    order = np.argsort(held, kind="stable")
+    low = np.searchsorted(held[order], asked, "left")
+    times = np.searchsorted(held[order], asked, "right") - low
+    places = np.repeat(np.arange(len(asked)), times)
+    nth = np.arange(len(places)) - np.repeat(np.cumsum(times) - times, times)
+    return order[low[places] + nth], places

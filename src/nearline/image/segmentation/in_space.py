@@ -1,0 +1,312 @@
+"""Segments arranged in space: volumes and regions of the total pixel matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+
+from nearline.errors import NoVolume
+from nearline.image.geometry.stack import planes_of, stack_of
+from nearline.image.region import region_of_matrix, slices_of_volume
+from nearline.image.segmentation.described import Described
+from nearline.image.segmentation.pasting import matrix_array, places_at_once, stack_array
+from nearline.image.segmentation.selection import select
+
+if TYPE_CHECKING:
+    from highdicom import Volume, VolumeGeometry
+    from numpy.typing import DTypeLike, NDArray
+
+    from nearline.image.region import Region, Span
+    from nearline.image.segmentation.request import Request
+
+__all__ = ["InSpace"]
+
+
+class InSpace(Described):
+    """Reading a segmentation by where its frames lie."""
+
+    def get_volume_geometry(
+        self,
+        *,
+        rtol: float | None = None,
+        atol: float | None = None,
+        perpendicular_tol: float | None = None,
+        allow_missing_positions: bool = True,
+        allow_duplicate_positions: bool = True,
+    ) -> VolumeGeometry | None:
+        """Return where the volume lies; None where the frames make none.
+
+        As `Image.get_volume_geometry`, but slices without any segment, which
+        are mostly not stored, do not count as missing.
+        """
+        return super().get_volume_geometry(
+            rtol=rtol,
+            atol=atol,
+            perpendicular_tol=perpendicular_tol,
+            allow_missing_positions=allow_missing_positions,
+            allow_duplicate_positions=allow_duplicate_positions,
+        )
+
+    def get_volume(  # type: ignore[override]
+        self,
+        *,
+        slice_start: SupportsIndex | None = None,
+        slice_end: SupportsIndex | None = None,
+        row_start: SupportsIndex | None = None,
+        row_end: SupportsIndex | None = None,
+        column_start: SupportsIndex | None = None,
+        column_end: SupportsIndex | None = None,
+        as_indices: bool = False,
+        dtype: DTypeLike | None = None,
+        segment_numbers: Sequence[SupportsIndex] | NDArray[Any] | None = None,
+        combine_segments: bool = False,
+        relabel: bool = False,
+        rescale_fractional: bool = True,
+        skip_overlap_checks: bool = False,
+        apply_palette_color_lut: bool = False,
+        apply_icc_profile: bool | None = None,
+        allow_missing_positions: bool = True,
+        rtol: float | None = None,
+        atol: float | None = None,
+        perpendicular_tol: float | None = None,
+    ) -> Volume:
+        """Return segments as a volume.
+
+        Only frames of the segments and slices asked for are fetched, in a few
+        ranges, in the order in which the file holds them.
+
+        Parameters
+        ----------
+        slice_start, row_start, column_start : int, optional
+            First slice, row and column: 1-based, or 0-based with `as_indices`.
+            Negative counts from the end: -1 is the last. None: the first.
+        slice_end, row_end, column_end : int, optional
+            First slice, row and column beyond, counted in the same way. None:
+            up to the last.
+        as_indices : bool
+            Count slices, rows and columns from 0.
+        dtype : dtype, optional
+            Of the result. None: float32 for fractions, else the smallest
+            unsigned integer that holds the labels.
+        segment_numbers : sequence of int, optional
+            Which segments, in which order. None: all but the background.
+        combine_segments : bool
+            One array whose values are the segment numbers, 0 where no segment
+            is; otherwise one channel for each segment, with 1 where it is.
+        relabel : bool
+            With `combine_segments`: values are positions in `segment_numbers`,
+            from 1.
+        rescale_fractional : bool
+            Show a fractional segmentation from 0 to 1, not as it is stored.
+        skip_overlap_checks : bool
+            Where combined segments share pixels, let the highest value win
+            instead of raising. Cropped rows are then not even fetched.
+        apply_palette_color_lut : bool
+            Show a label map in its colours; needs `combine_segments` without
+            `relabel`.
+        apply_icc_profile : bool, optional
+            Correct those colours to sRGB. None: if there is a profile.
+        allow_missing_positions : bool
+            Slices without frames are background. Of a tiled segmentation the
+            tiles may be missing in any case.
+        rtol, atol, perpendicular_tol : float, optional
+            As in `get_volume_geometry`.
+
+        Returns
+        -------
+        highdicom.Volume
+            Its array has the shape (slices, rows, columns), with a channel axis
+            behind unless segments are combined: ``ReferencedSegmentNumber``, or
+            RGB. Slices ascend along the normal of the frames; a tiled
+            segmentation is one slice.
+
+        Raises
+        ------
+        UnknownSegment
+            None of that number, or none asked for; lists those that exist.
+        OverlappingSegments
+            Segments to be combined share pixels.
+        InvalidFractions
+            Stored values exceed the Maximum Fractional Value, or segments to be
+            combined hold values between 0 and it.
+        InvalidTransform
+            `dtype` cannot hold the result, or options contradict each other.
+        NoVolume
+            The frames have no positions, or are not evenly spaced.
+        AmbiguousFrames
+            Two frames show one segment at one place.
+        OutsideMatrix
+            There are no such slices, rows or columns.
+        """
+        request = self._request(
+            segment_numbers,
+            combine_segments=combine_segments,
+            relabel=relabel,
+            rescale_fractional=rescale_fractional,
+            skip_overlap_checks=skip_overlap_checks,
+            dtype=dtype,
+            apply_palette_color_lut=apply_palette_color_lut,
+            apply_icc_profile=apply_icc_profile,
+        )
+        matrix, format_ = self._opened.facts.matrix, self._opened.facts.format
+        region = region_of_matrix(
+            row_start,
+            row_end,
+            column_start,
+            column_end,
+            rows=format_.rows if matrix is None else matrix.rows,
+            columns=format_.columns if matrix is None else matrix.columns,
+            as_indices=as_indices,
+        )
+        asked = (slice_start, slice_end, as_indices)
+        if matrix is not None:
+            return self._matrix_volume(request, region, asked)
+        planes = planes_of(self._opened.columns, (format_.rows, format_.columns), name=self.url)
+        stack = stack_of(
+            planes,
+            name=self.url,
+            frame_of_reference_uid=self._frame_of_reference(),
+            rtol=rtol,
+            atol=atol,
+            perpendicular_tol=perpendicular_tol,
+            allow_missing_positions=allow_missing_positions,
+        )
+        slices = _slices(asked, stack.number_of_slices)
+        return self._stacked_volume(request, region, slices, stack.slice_of, stack.geometry)
+
+    def get_total_pixel_matrix(  # type: ignore[override]
+        self,
+        row_start: SupportsIndex | None = None,
+        row_end: SupportsIndex | None = None,
+        column_start: SupportsIndex | None = None,
+        column_end: SupportsIndex | None = None,
+        segment_numbers: Sequence[SupportsIndex] | NDArray[Any] | None = None,
+        combine_segments: bool = False,
+        relabel: bool = False,
+        rescale_fractional: bool = True,
+        skip_overlap_checks: bool = False,
+        dtype: DTypeLike | None = None,
+        apply_palette_color_lut: bool = False,
+        apply_icc_profile: bool | None = None,
+        as_indices: bool = False,
+    ) -> NDArray[Any]:
+        """Return a region of the total pixel matrix of a tiled segmentation.
+
+        Parameters
+        ----------
+        row_start, row_end, column_start, column_end : int, optional
+            As in `Image.get_total_pixel_matrix`.
+        segment_numbers, combine_segments, ..., apply_icc_profile
+            As in `get_volume`.
+        as_indices : bool
+            Count rows and columns from 0.
+
+        Returns
+        -------
+        ndarray, shape (rows, columns), or with one axis more
+            For each segment, or for RGB. Where no tile is stored there is
+            background.
+
+        Raises
+        ------
+        MissingFrames
+            The segmentation is not tiled, or does not say where its tiles lie.
+        OutsideMatrix
+            The region reaches outside the matrix, or is reversed.
+        AmbiguousFrames
+            Several tiles of one segment lie at one place.
+        UnknownSegment, OverlappingSegments, InvalidFractions, InvalidTransform
+            As in `get_volume`.
+        """
+        tiling = self._opened.tiling
+        if tiling is None:
+            raise self._no_matrix()
+        request = self._request(
+            segment_numbers,
+            combine_segments=combine_segments,
+            relabel=relabel,
+            rescale_fractional=rescale_fractional,
+            skip_overlap_checks=skip_overlap_checks,
+            dtype=dtype,
+            apply_palette_color_lut=apply_palette_color_lut,
+            apply_icc_profile=apply_icc_profile,
+        )
+        region = region_of_matrix(
+            row_start,
+            row_end,
+            column_start,
+            column_end,
+            rows=tiling.rows,
+            columns=tiling.columns,
+            as_indices=as_indices,
+        )
+        return matrix_array(self._opened, tiling, self, request, region)
+
+    def _frame_of_reference(self) -> str:
+        uid = self.get("FrameOfReferenceUID")
+        if not uid:
+            raise NoVolume(
+                f"{self.url} has no Frame of Reference UID (0020,0052): it lies nowhere in space. "
+                "Read it with get_pixels_by_source_instance or get_stored_frames."
+            )
+        return str(uid)
+
+    def _matrix_volume(
+        self, request: Request, region: Region, asked: tuple[Any, Any, bool]
+    ) -> Volume:
+        tiling = self._opened.tiling
+        if tiling is None:
+            raise self._no_matrix()
+        self._frame_of_reference()
+        geometry = self._geometry_of_matrix()
+        _slices(asked, geometry.spatial_shape[0])
+        array = matrix_array(self._opened, tiling, self, request, region)[np.newaxis]
+        cut: Any = (slice(None), slice(region.rows.start, None), slice(region.columns.start, None))
+        return self._volume(request, array, geometry[cut])
+
+    def _stacked_volume(
+        self,
+        request: Request,
+        region: Region,
+        slices: Span,
+        slice_of: NDArray[np.intp],
+        geometry: VolumeGeometry,
+    ) -> Volume:
+        within = np.flatnonzero((slice_of >= slices.start) & (slice_of < slices.stop))
+        selection = select(
+            within,
+            slice_of[within] - slices.start,
+            segments=self._segment_of_frame(),
+            numbers=request.numbers,
+            stripe=places_at_once(self._opened),
+        )
+        rows = slice(region.rows.start, region.rows.stop)
+        columns = slice(region.columns.start, region.columns.stop)
+        array = stack_array(
+            self._opened, self, request, selection, slices.count, rows=rows, columns=columns
+        )
+        cut: Any = (slice(slices.start, slices.stop), rows, columns)
+        return self._volume(request, array, geometry[cut])
+
+    def _volume(self, request: Request, array: NDArray[Any], geometry: VolumeGeometry) -> Volume:
+        from highdicom import RGB_COLOR_CHANNEL_DESCRIPTOR, Volume
+
+        channels: dict[Any, Sequence[Any]] | None = None
+        if request.palette:
+            channels = {RGB_COLOR_CHANNEL_DESCRIPTOR: ["R", "G", "B"]}
+        elif not request.combine:
+            channels = {"ReferencedSegmentNumber": request.numbers.tolist()}
+        return Volume(
+            array=array,
+            affine=geometry.affine,
+            coordinate_system=geometry.coordinate_system,
+            frame_of_reference_uid=self._frame_of_reference(),
+            channels=channels,
+        )
+
+
+def _slices(asked: tuple[Any, Any, bool], count: int) -> Span:
+    start, end, as_indices = asked
+    return slices_of_volume(start, end, number_of_slices=count, as_indices=as_indices)
