@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nearline.image.region import Region, Span
 from nearline.image.rendering import Rendering, render
+from nearline.image.runs import visit_runs
 from nearline.image.tiles import Paste, plan_pastes
 from nearline.image.transforms.options import TransformOptions
 
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from nearline.image.opened import Opened
-    from nearline.image.region import Region, Span
     from nearline.image.tiles import Tiling
 
-__all__ = ["frame_stack", "region_array"]
+__all__ = ["frame_stack", "paste_frames", "region_array", "slice_of"]
 
 
 def frame_stack(
@@ -42,20 +42,68 @@ def frame_stack(
     ndarray, shape (n, rows, columns, ...)
     """
     format_ = opened.facts.format
-    shape = (format_.rows, format_.columns) if region is None else region.shape
-    cut = (...,) if region is None else (_slice(region.rows), _slice(region.columns))
-    out = np.empty((len(frames), *shape, *rendering.samples), rendering.dtype)
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, frame in enumerate(frames):
-        places[frame].append(place)
-
-    def use(frame: int, values: NDArray[Any]) -> None:
-        rendered = rendering(frame, values)[cut]
-        for place in places[frame]:
-            out[place] = rendered
-
-    opened.frames.visit(frames, use, profiles=rendering.profiles)
+    if region is None:
+        whole = Span(0, format_.rows), Span(0, format_.columns)
+        region = Region(*whole)
+    out = np.empty((len(frames), *region.shape, *rendering.samples), rendering.dtype)
+    paste_frames(opened, frames, np.arange(len(frames)), rendering, region, out)
     return out
+
+
+def paste_frames(
+    opened: Opened,
+    frames: Sequence[int] | NDArray[np.intp],
+    places: NDArray[np.intp],
+    rendering: Rendering,
+    region: Region,
+    out: NDArray[Any],
+) -> None:
+    """Read frames, in the order of the object, and put each where it belongs.
+
+    Parameters
+    ----------
+    frames : sequence of int
+        0-based indices; may repeat.
+    places : ndarray of intp
+        For each of them, an index into the first axis of `out`.
+    rendering : Rendering
+        Made for exactly these frames.
+    region : Region
+        Rows and columns to take from each.
+    out : ndarray, shape (n, rows, columns, ...)
+        Is filled at `places`, and nowhere else.
+    """
+    chosen = np.asarray(frames, np.intp)
+    order = np.argsort(chosen, kind="stable")
+    ordered, targets = chosen[order], np.asarray(places, np.intp)[order]
+    rows, columns = slice_of(region.rows), slice_of(region.columns)
+
+    def use(indices: NDArray[np.intp], values: NDArray[Any]) -> None:
+        first = np.searchsorted(ordered, indices, side="left")
+        last = np.searchsorted(ordered, indices, side="right")
+        for index, frame, begin, end in zip(
+            range(len(indices)), indices.tolist(), first.tolist(), last.tolist(), strict=True
+        ):
+            rendered = rendering(frame, values[index])
+            for place in targets[begin:end].tolist():
+                out[place] = rendered
+
+    if rendering.profiles is None:
+        # Positions that a step leaves out lie between those read.
+        across = slice(None, None, rows.step), slice(None, None, columns.step)
+        visit_runs(
+            opened.frames,
+            chosen,
+            lambda indices, values: use(indices, values[:, *across]),
+            rows=slice(rows.start, rows.stop),
+            columns=slice(columns.start, columns.stop),
+        )
+        return
+
+    def use_one(frame: int, values: NDArray[Any]) -> None:
+        use(np.array([frame], np.intp), values[np.newaxis, rows, columns])
+
+    opened.frames.visit(chosen.tolist(), use_one, profiles=rendering.profiles)
 
 
 def region_array(
@@ -114,5 +162,6 @@ def region_array(
     return out
 
 
-def _slice(span: Span) -> slice:
+def slice_of(span: Span) -> slice:
+    """Return a span as an index."""
     return slice(span.start, span.stop, span.step)
