@@ -20,6 +20,7 @@ def open_reader(
     *,
     storage_options: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
+    beginning: int | None = None,
 ) -> Reader:
     """Open what a user passed, and read its beginning.
 
@@ -32,6 +33,8 @@ def open_reader(
         As in fsspec and pandas: ``anon``, ``key``, ``endpoint_url``, ...
     settings : Settings, optional
         By default those in force.
+    beginning : int, optional
+        Bytes to read of an unknown object, in one request.
 
     Raises
     ------
@@ -47,7 +50,8 @@ def open_reader(
     if isinstance(target, Reader):
         return target
     chosen = settings or current()
-    return Reader(resolve(target, storage_options=storage_options, settings=chosen), chosen)
+    source = resolve(target, storage_options=storage_options, settings=chosen)
+    return Reader(source, chosen, beginning=beginning)
 
 
 def open(target: Any, *, storage_options: Mapping[str, Any] | None = None) -> RemoteFile:  # noqa: A001

@@ -213,6 +213,9 @@ class Reader:
         wanted = [self._checked_range(one) for one in ranges]
         if self.settings.freshness == "offline":
             wanted = []
+        prefix = self._prefix
+        if prefix is not None:
+            wanted = [one for one in wanted if one.stop > len(prefix)]
         return Ahead(self._version, wanted, hold=hold)
 
     def _checked_range(self, wanted: ByteRange) -> ByteRange:

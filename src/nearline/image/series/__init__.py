@@ -1,0 +1,1 @@
+"""Single-frame images, one object each, that together are a volume."""
