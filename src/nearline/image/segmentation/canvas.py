@@ -22,6 +22,12 @@ Colours = Callable[["NDArray[Any]"], "NDArray[Any]"]
 
 _LOCKS = 16
 
+_ABSENT = 0
+"""Stored value, as in highdicom, of a label map where it stores no frame.
+
+Where Pixel Padding Value does not name 0 the background, it can be a segment like any other.
+"""
+
 
 class Canvas(Protocol):
     """An array in the making."""
@@ -155,10 +161,9 @@ class _Labels:
 
     def __init__(self, request: Request, shape: Sequence[int]) -> None:
         self._table = _table(request)
-        if self._table is None:
-            self._array = np.zeros(shape, request.dtype)
-        else:
-            self._array = np.full(shape, self._table[0], request.dtype)
+        self._array = np.zeros(shape, request.dtype)
+        if self._table is not None and self._table[_ABSENT]:
+            self._array[...] = self._table[_ABSENT]
 
     def check(self, values: NDArray[Any]) -> None:
         pass
@@ -174,13 +179,19 @@ class _Labels:
 class _Expanded(_Separate):
     """A label map taken apart into its segments."""
 
+    def __init__(self, request: Request, shape: Sequence[int]) -> None:
+        super().__init__(request, shape)
+        self._absent = np.flatnonzero(request.numbers == _ABSENT)
+        self._array[self._absent] = 1
+
     def check(self, values: NDArray[Any]) -> None:
         pass
 
     def paste(self, index: Index, channel: int, values: NDArray[Any], stripe: int = 0) -> None:  # noqa: ARG002
-        present = np.flatnonzero(np.bincount(values.ravel())) if values.size else ()
+        present = np.zeros(1 << 16, bool)
+        present[np.flatnonzero(np.bincount(values.ravel()))] = True
         for at, number in enumerate(self._request.numbers.tolist()):
-            if number in present:
+            if present[number] or at in self._absent:
                 np.copyto(self._array[at][index], values == number, casting="unsafe")
 
 
