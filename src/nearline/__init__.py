@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from nearline.image.coordinate_system import CoordinateSystemNames
     from nearline.image.image import Image
     from nearline.image.imread import imread
+    from nearline.image.series.open_series import open_series
+    from nearline.image.series.series import Series
     from nearline.measurements.bx import cache_ashs, cache_freesurfer6
     from nearline.measurements.collect import collect
     from nearline.opening import open  # noqa: A004
@@ -104,6 +106,7 @@ __all__ = [
     "OutsideMatrix",
     "OverlappingSegments",
     "RemoteFile",
+    "Series",
     "Settings",
     "TooLarge",
     "Traffic",
@@ -129,6 +132,7 @@ __all__ = [
     "errors",
     "imread",
     "open",
+    "open_series",
     "pm",
     "seg",
     "settings",
@@ -143,6 +147,7 @@ _HOMES = {
     "CoordinateSystemNames": "nearline.image.coordinate_system",
     "Image": "nearline.image.image",
     "RemoteFile": "nearline.fetch.file",
+    "Series": "nearline.image.series.series",
     "Settings": "nearline.settings",
     "Traffic": "nearline.traffic",
     "cache_ashs": "nearline.measurements.bx",
@@ -151,6 +156,7 @@ _HOMES = {
     "dcmread": "nearline.datasets",
     "imread": "nearline.image.imread",
     "open": "nearline.opening",
+    "open_series": "nearline.image.series.open_series",
 }
 
 

@@ -17,9 +17,20 @@ _Made = TypeVar("_Made")
 _THREADS = 16
 
 
-def side_by_side(work: Callable[[_Given], _Made], given: Iterable[_Given]) -> list[_Made]:
+def side_by_side(
+    work: Callable[[_Given], _Made], given: Iterable[_Given], threads: int = _THREADS
+) -> list[_Made]:
     """Call `work` on each item in threads of its own, and return the results in order.
 
+    Parameters
+    ----------
+    work : callable
+    given : iterable
+    threads : int
+        At once.
+
+    Notes
+    -----
     The threads are daemons that nobody joins: after Ctrl-C, and after the first
     exception, which is raised here, what is still under way is left alone.
     """
@@ -42,7 +53,7 @@ def side_by_side(work: Callable[[_Given], _Made], given: Iterable[_Given]) -> li
                 ended.put(None)
 
     try:
-        for _ in range(min(len(items), _THREADS)):
+        for _ in range(min(len(items), threads)):
             # A context cannot be entered twice at a time.
             call = copy_context().run
             threading.Thread(target=call, args=(run,), name="nearline-open", daemon=True).start()

@@ -98,7 +98,8 @@ def gather(
             lambda: Reader(one.source(), settings, listed=one, beginning=beginning), one.url
         )
 
-    opened = side_by_side(work, zip(listed, beginnings, strict=True))
+    given = zip(listed, beginnings, strict=True)
+    opened = side_by_side(work, given, threads=settings.max_requests)
     return Gathered(where, opened)
 
 
@@ -125,7 +126,9 @@ def _gather_list(
     first = open_one(targets[0], _HEADER)
     size = None if isinstance(first, Skipped) else first.reader.size * 5 // 4
     beginning = _beginnings([size] * len(targets), settings, prefetch)[0]
-    others = side_by_side(lambda target: open_one(target, beginning), targets[1:])
+    others = side_by_side(
+        lambda target: open_one(target, beginning), targets[1:], threads=settings.max_requests
+    )
     return Gathered(where, [first, *others])
 
 
