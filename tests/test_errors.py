@@ -42,6 +42,7 @@ def test_error_prints_its_sentence_and_pickles(error: type[errors.NearlineError]
         (errors.MissingExtra, ImportError),
         (errors.UnknownFrame, IndexError),
         (errors.UnknownSource, KeyError),
+        (errors.NoSourceReferences, RuntimeError),
         (errors.NoVolume, RuntimeError),
         (errors.OutsideMatrix, ValueError),
         (errors.MissingFrames, RuntimeError),

@@ -33,6 +33,7 @@ __all__ = [
     "NearlineError",
     "NoPixels",
     "NoSeries",
+    "NoSourceReferences",
     "NoVolume",
     "NotDicom",
     "NotFound",
@@ -209,6 +210,10 @@ class NoSeries(NearlineError, LookupError, ValueError):
 
 class NoVolume(NearlineError, RuntimeError, ValueError):
     """The frames do not make a volume: no positions, or not evenly spaced along their normal."""
+
+
+class NoSourceReferences(NearlineError, RuntimeError):
+    """The image does not say what its frames were derived from, or that pixels kept their place."""
 
 
 class UnknownSource(NearlineError, KeyError, ValueError):
