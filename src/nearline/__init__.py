@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from nearline.image.coordinate_system import CoordinateSystemNames
     from nearline.image.image import Image
     from nearline.image.imread import imread
+    from nearline.image.many.read_regions import read_regions
     from nearline.image.series.open_series import open_series
     from nearline.image.series.series import Series
     from nearline.measurements.bx import cache_ashs, cache_freesurfer6
@@ -136,6 +137,7 @@ __all__ = [
     "open",
     "open_series",
     "pm",
+    "read_regions",
     "seg",
     "settings",
     "sr",
@@ -158,6 +160,7 @@ _HOMES = {
     "dcmread": "nearline.datasets",
     "imread": "nearline.image.imread",
     "open": "nearline.opening",
+    "read_regions": "nearline.image.many.read_regions",
     "open_series": "nearline.image.series.open_series",
 }
 

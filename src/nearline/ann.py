@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from nearline.annotations.annotations import MicroscopyBulkSimpleAnnotations
+from nearline.annotations.annread import annread
+from nearline.annotations.enums import (
+    AnnotationCoordinateTypeValues,
+    AnnotationGroupGenerationTypeValues,
+    GraphicTypeValues,
+    PixelOriginInterpretationValues,
+)
+from nearline.annotations.graphic_data import GraphicData
+from nearline.annotations.group import AnnotationGroup
+from nearline.annotations.measurements import Measurements
+from nearline.annotations.selection import AnnotationSelection
 
-__all__ = ["annread"]
-
-
-def annread(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Read DICOM Microscopy Bulk Simple Annotations; not in this release.
-
-    Raises
-    ------
-    NotImplementedError
-        Always; the message says what to use meanwhile.
-    """
-    raise NotImplementedError(
-        "nearline.ann.annread comes with a later release. Meanwhile highdicom reads the same "
-        "object over nearline: highdicom.ann.annread(nl.open(url))."
-    )
+__all__ = [
+    "AnnotationCoordinateTypeValues",
+    "AnnotationGroup",
+    "AnnotationGroupGenerationTypeValues",
+    "AnnotationSelection",
+    "GraphicData",
+    "GraphicTypeValues",
+    "Measurements",
+    "MicroscopyBulkSimpleAnnotations",
+    "PixelOriginInterpretationValues",
+    "annread",
+]

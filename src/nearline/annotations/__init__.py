@@ -1,0 +1,1 @@
+"""Microscopy Bulk Simple Annotations: metadata at once, coordinates and measurements by range."""
