@@ -160,8 +160,8 @@ _HOMES = {
     "dcmread": "nearline.datasets",
     "imread": "nearline.image.imread",
     "open": "nearline.opening",
-    "read_regions": "nearline.image.many.read_regions",
     "open_series": "nearline.image.series.open_series",
+    "read_regions": "nearline.image.many.read_regions",
 }
 
 

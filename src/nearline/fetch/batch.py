@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
 
 from nearline.fetch.engine import Lane, engine
 from nearline.fetch.events import Carrier, Data, Event, Failed
+from nearline.fetch.halt import Halted, halt_of
 from nearline.fetch.launch import Launch, launch, let_go
 from nearline.fetch.request import copy_error
 from nearline.fetch.under_way import Part
@@ -31,8 +33,9 @@ def collect(
         return
     batch = _Batch(version, ranges, cache=cache)
     try:
-        while batch.pending:
-            yield from batch.round()
+        with batch.ended_by_halt():
+            while batch.pending:
+                yield from batch.round()
     finally:
         batch.give_up()
 
@@ -139,6 +142,10 @@ class _Batch:
             finally:
                 claim.release()
 
+    def ended_by_halt(self) -> AbstractContextManager[None]:
+        """Raise `Halted` within the block, wherever it waits for events, if it is to end."""
+        return halt_of().watching(self._events)
+
     def give_up(self) -> None:
         """Let go of everything."""
         if engine() is self._engine:
@@ -176,6 +183,8 @@ class _Batch:
         return missing
 
     def _take(self, event: Event) -> Iterator[tuple[int, memoryview]]:
+        if isinstance(event, Halted):
+            raise event
         carrier = event.carrier
         due = self._started.due
         if isinstance(event, Data):

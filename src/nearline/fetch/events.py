@@ -5,6 +5,8 @@ from __future__ import annotations
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
+from nearline.fetch.halt import Halted
+
 __all__ = ["Carrier", "Data", "Event", "Failed", "Replan", "Sink"]
 
 
@@ -63,4 +65,4 @@ class Failed(NamedTuple):
     error: BaseException
 
 
-Event = Data | Replan | Failed
+Event = Data | Replan | Failed | Halted

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from nearline.errors import Unavailable
 from nearline.fetch.engine import Gate, Lane, engine
+from nearline.fetch.halt import Halted, halt_of
 from nearline.fetch.pin import Pin, Verdict
 from nearline.fetch.request import Request, changed, copy_error
 from nearline.fetch.retry import Retries
@@ -121,7 +122,7 @@ class _Part(Request):
         buffer: memoryview,
         *,
         lane: Lane,
-        over: SimpleQueue[_Part],
+        over: SimpleQueue[_Part | Halted],
         unless: Validator | None,
         gate: Gate | None,
     ) -> None:
@@ -181,7 +182,8 @@ def _run(
 ) -> list[_Part]:
     """Send requests side by side and wait until each is over."""
     lane = Lane(settings)
-    over: SimpleQueue[_Part] = SimpleQueue()
+    over: SimpleQueue[_Part | Halted] = SimpleQueue()
+    halt = halt_of()
     gate = None if source.concurrent else Gate()
     parts = [
         _Part(source, span, view, lane=lane, over=over, unless=unless, gate=gate)
@@ -191,7 +193,10 @@ def _run(
     try:
         engine().submit(parts)
         while waiting:
-            part = over.get()
+            with halt.watching(over):
+                part = over.get()
+            if isinstance(part, Halted):
+                raise part
             waiting.discard(part)
             with engine().lock:
                 # Handed on. Were it held until the others land, callers that open objects side

@@ -1,0 +1,1 @@
+"""Regions of many images, read as one piece of work."""
