@@ -84,21 +84,6 @@ def test_tiles_without_positions_have_no_matrix(make, tmp_path):
     assert image.get_stored_frames().shape == (12, 32, 24, 3)
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        "get_volume",
-        "get_volume_geometry",
-        "get_pixels_by_source_instance",
-        "get_pixels_by_source_frame",
-    ],
-)
-def test_what_comes_later_says_what_to_use_meanwhile(method):
-    image = nl.imread(get_testdata_file("CT_small.dcm"))
-    with pytest.raises(NotImplementedError, match=rf"highdicom\.imread\(nl\.open.*\.{method}"):
-        getattr(image, method)()
-
-
 def test_an_unknown_decoder_is_refused(make):
     with pytest.raises(nl.InvalidOption, match="'fastest'"):
         nl.imread(make(codec="rle").path, decoder="fastest").get_frame(1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nearline.errors import MissingFrames
 from nearline.image.assembly import region_array
+from nearline.image.by_source import SourceMethods
 from nearline.image.concatenation import joined_dataset
 from nearline.image.frame_methods import FrameMethods
 from nearline.image.pixels import Pixels
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Image"]
 
 
-class Image(FrameMethods, VolumeMethods):
+class Image(FrameMethods, SourceMethods, VolumeMethods):
     """A DICOM image: a pydicom Dataset of its header, and its pixels on request.
 
     `imread` makes it. Opening reads the header only; the header of an object
