@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from nearline.measurements.bx import cache_ashs, cache_freesurfer6
     from nearline.measurements.collect import collect
     from nearline.opening import open  # noqa: A004
+    from nearline.pm import pmread
     from nearline.settings import Settings
     from nearline.traffic import Traffic
 
@@ -137,6 +138,7 @@ __all__ = [
     "open",
     "open_series",
     "pm",
+    "pmread",
     "read_regions",
     "seg",
     "settings",
@@ -161,6 +163,7 @@ _HOMES = {
     "imread": "nearline.image.imread",
     "open": "nearline.opening",
     "open_series": "nearline.image.series.open_series",
+    "pmread": "nearline.pm",
     "read_regions": "nearline.image.many.read_regions",
 }
 
