@@ -14,10 +14,9 @@ from nearline.storage.listing.prefix import prefix_of
 from nearline.storage.listing.refusal import no_bucket
 from nearline.storage.readers.foreign import foreign
 from nearline.storage.readers.fsspec import (
-    FsspecSource,
     filesystem_of,
-    known_by,
     shown_url,
+    source_in,
     validator_of,
 )
 
@@ -68,13 +67,7 @@ class FsspecLister:
     def _listed(self, path: str, name: str, info: Mapping[str, Any], asked: float) -> Listed:
         modified = next((info[one] for one in _DATES if isinstance(info.get(one), datetime)), None)
         url = self._url(path)
-        make = partial(
-            FsspecSource,
-            self._filesystem,
-            path,
-            url=url,
-            known_by=known_by(self._filesystem),
-        )
+        make = partial(source_in, self._filesystem, path, url)
         return Listed(url, name, validator_of(info), make, modified, asked)
 
     def _url(self, path: str) -> str:

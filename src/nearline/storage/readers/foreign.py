@@ -32,7 +32,9 @@ def foreign(problem: Exception, url: str) -> NearlineError:
     if isinstance(problem, FileNotFoundError):
         return NotFound(f"There is no object at {url}.")
     if isinstance(problem, PermissionError):
-        return AccessDenied(f"{url} refuses to be read.")
+        return AccessDenied(
+            f"{url} refuses to be read: check the login in storage_options, or ask for permission."
+        )
     if isinstance(problem, (OSError, TimeoutError, EOFError)):
         return Transient(f"{url} could not be read ({kind}).")
     return Unavailable(f"{url} could not be read ({kind}).")

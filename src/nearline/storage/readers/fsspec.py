@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -15,13 +16,16 @@ from nearline.errors import (
     NearlineError,
     NotFound,
     TruncatedObject,
+    Unavailable,
     UnsupportedUrl,
 )
 from nearline.provenance import Validator
+from nearline.storage import address
 from nearline.storage.readers.filelike import SerialSource
 from nearline.storage.readers.foreign import foreign
+from nearline.storage.readers.sftp import SftpSource, is_sftp, refusal
 from nearline.storage.readers.status import changed
-from nearline.storage.source import Answer, Source
+from nearline.storage.source import Answer, Source, Transient
 from nearline.storage.url import identity, printable
 
 __all__ = [
@@ -30,13 +34,30 @@ __all__ = [
     "known_by",
     "open_fsspec",
     "shown_url",
+    "source_in",
     "validator_of",
 ]
 
 _Made = TypeVar("_Made")
 
-_CONCURRENT = {"SFTPFileSystem", "MemoryFileSystem"}
+_CONCURRENT = {"MemoryFileSystem", "WebHDFS"}
 """Synchronous filesystems that several threads may use at once."""
+
+_READ_AHEAD = 1 << 12
+"""Bytes that fsspec's files read beyond what is asked for: the least, and no request more."""
+
+_EXTRAS = {
+    "sftp": "sftp",
+    "ssh": "sftp",
+    "hdfs": "hadoop",
+    "arrow_hdfs": "hadoop",
+    "webhdfs": "hadoop",
+    "swebhdfs": "hadoop",
+}
+"""Extras that bring what a scheme's filesystem takes."""
+
+_SECRET = re.compile(r"pass|secret|token|key|cred|auth|header|cookie|sas|sign", re.IGNORECASE)
+"""Options that no identity may hold."""
 
 _locks: weakref.WeakKeyDictionary[Any, threading.Lock] = weakref.WeakKeyDictionary()
 _locks_lock = threading.Lock()
@@ -83,7 +104,7 @@ class FsspecSource:
         self._filesystem = filesystem
         self._path = path
         self._known_by = known_by
-        self._ranges = True
+        self._ranges = _has_ranges(filesystem)
         self._lock = _lock_of(filesystem)
 
     def __repr__(self) -> str:
@@ -143,7 +164,7 @@ class FsspecSource:
                 return body
             # Some filesystems (sshfs) return the whole file whatever range was asked for.
             self._ranges = False
-        with self._filesystem.open(self._path, "rb", block_size=1 << 16) as file:
+        with self._filesystem.open(self._path, "rb", block_size=_READ_AHEAD) as file:
             file.seek(start)
             pieces = []
             while start < stop:
@@ -161,6 +182,13 @@ class FsspecSource:
         """Do nothing: the filesystem is shared."""
 
 
+def _has_ranges(filesystem: Any) -> bool:
+    """Whether a filesystem has a way of its own to read a range; fsspec's reads ahead by 5 MB."""
+    from fsspec import AbstractFileSystem
+
+    return getattr(type(filesystem), "cat_file", None) is not AbstractFileSystem.cat_file
+
+
 def _reopen(filesystem: Any, path: str, url: str, known_by: str) -> FsspecSource:
     return FsspecSource(filesystem, path, url=url, known_by=known_by)
 
@@ -174,7 +202,12 @@ def validator_of(info: Mapping[str, Any]) -> Validator:
     size = first("size")
     etag = first("ETag", "etag", "e_tag")
     generation = first("generation")
-    modified = first("LastModified", "last_modified", "mtime", "modified", "updated")
+    modified = first(
+        "LastModified", "last_modified", "mtime", "modified", "updated", "modificationTime"
+    )
+    if etag is None and modified is None and info.get("CRC") is not None:
+        # Of a member of an archive: its own dates are those of the file that was put in.
+        etag = f'"crc32-{info["CRC"]:08x}-{size}"'
     if isinstance(modified, datetime):
         modified = format_datetime(modified, usegmt=True) if modified.tzinfo else str(modified)
     return Validator(
@@ -197,9 +230,12 @@ def open_fsspec(url: str, storage_options: Mapping[str, Any]) -> Source:
         fsspec, or the package that the filesystem takes, is not installed.
     UnsupportedUrl
         No filesystem reads such URLs.
+    AccessDenied, Unavailable
+        Its server does not let us in, or is not there.
     """
     shown = shown_url(url)
-    if "::" in url:
+    scheme = address.scheme_of(url)
+    if "::" in url and scheme != "zip":
 
         def open_chain() -> Source:
             import fsspec
@@ -207,8 +243,17 @@ def open_fsspec(url: str, storage_options: Mapping[str, Any]) -> Source:
             return SerialSource(fsspec.open(url, "rb", **storage_options).open(), shown)
 
         return _attempt(open_chain, shown)
+    if scheme in ("sftp", "ssh"):
+        # Its connections would wait as long as the operating system does.
+        storage_options = {"timeout": 30, **storage_options}
     filesystem, path = filesystem_of(url, storage_options)
-    return FsspecSource(filesystem, path, url=shown, known_by=known_by(filesystem))
+    return source_in(filesystem, path, shown)
+
+
+def source_in(filesystem: Any, path: str, url: str) -> Source:
+    """Return the source of a file of a filesystem; `url` is for people."""
+    kind = SftpSource if is_sftp(filesystem) else FsspecSource
+    return kind(filesystem, path, url=url, known_by=known_by(filesystem))
 
 
 def shown_url(url: str) -> str:
@@ -217,8 +262,16 @@ def shown_url(url: str) -> str:
 
 
 def known_by(filesystem: Any) -> str:
-    """Return what tells a filesystem from others of its kind."""
-    return f"fsspec {getattr(filesystem, '_fs_token', '')}"
+    """Return what tells a filesystem from others of its kind, in every process; no secrets."""
+    kind = type(filesystem)
+    options = {**dict(getattr(filesystem, "storage_options", {}))}
+    told = [*getattr(filesystem, "storage_args", ()), *sorted(options.items())]
+    plain = [one for one in told if not (isinstance(one, tuple) and _SECRET.search(str(one[0])))]
+    values = [one[1] if isinstance(one, tuple) else one for one in plain]
+    if all(value is None or isinstance(value, (str, int, float)) for value in values):
+        return f"fsspec {kind.__module__}.{kind.__qualname__} {plain}"
+    # Objects among its options: of this process only.
+    return f"fsspec {getattr(filesystem, '_fs_token', id(filesystem))}"
 
 
 def filesystem_of(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
@@ -244,18 +297,36 @@ def _attempt(work: Callable[[], _Made], shown: str) -> _Made:
     try:
         return work()
     except ImportError as lacking:
-        raise MissingExtra(f"{shown} takes another package: {lacking}") from None
+        extra = _EXTRAS.get(address.scheme_of(shown) or "")
+        remedy = f'pip install "nearline[{extra}]"' if extra else str(lacking)
+        failure: NearlineError = MissingExtra(f"{shown} takes another package: {remedy}.")
     except TypeError:
-        raise InvalidOption(
+        failure = InvalidOption(
             f"storage_options hold a name that the filesystem of {shown} does not know."
-        ) from None
-    except ValueError as problem:
-        if "rotocol" in str(problem):
-            raise UnsupportedUrl(
-                f"{shown} has a scheme that neither nearline nor fsspec knows."
-            ) from None
-        raise foreign(problem, shown) from None
-    except NearlineError:
-        raise
+        )
     except Exception as problem:  # noqa: BLE001 - a foreign filesystem may raise anything
-        raise foreign(problem, shown) from None
+        failure = _unopened(problem, shown)
+    raise failure
+
+
+def _unopened(problem: Exception, shown: str) -> NearlineError:
+    """Return our error for a filesystem that could not be made, or did not connect."""
+    kinds, text = {kind.__name__ for kind in type(problem).__mro__}, str(problem)
+    if isinstance(problem, NearlineError):
+        return problem
+    if isinstance(problem, ValueError) and "rotocol" in text:
+        return UnsupportedUrl(f"{shown} has a scheme that neither nearline nor fsspec knows.")
+    if "BadZipFile" in kinds:
+        return UnsupportedUrl(f"{shown} was not read: what should be a zip archive is none.")
+    refused = refusal(problem, shown)
+    if refused is not None:
+        return refused
+    if re.search("libhdfs|libjvm|JAVA_HOME", text):
+        return MissingExtra(
+            f"{shown} is read by Hadoop's own library (libhdfs) in a Java machine: set JAVA_HOME, "
+            "HADOOP_HOME and CLASSPATH (to the output of 'hadoop classpath --glob'), or use "
+            "webhdfs:// or swebhdfs://, which take neither."
+        )
+    failure = foreign(problem, shown)
+    # Nobody would repeat this: no read has begun.
+    return Unavailable(str(failure)) if isinstance(failure, Transient) else failure

@@ -17,7 +17,7 @@ from nearline.provenance import Validator
 from nearline.storage.http import HttpSource, unsigned_gcs, unsigned_s3
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
-from nearline.storage.readers.fsspec import FsspecSource
+from nearline.storage.readers.fsspec import FsspecSource, known_by
 from nearline.storage.readers.google_media import BlobSource, GcsfsSource
 from nearline.storage.readers.pinned import Pinned
 from nearline.storage.readers.s3fs import S3fsSource
@@ -183,8 +183,7 @@ def _plain_fsspec(handle: Any, name: str) -> Source | None:
     filesystem = handle.fs
     if handle.mode != "rb" or handle.loc != 0 or getattr(filesystem, "asynchronous", False):
         return None
-    token = getattr(filesystem, "_fs_token", id(filesystem))
-    return FsspecSource(filesystem, handle.path, url=name, known_by=f"fsspec {token}")
+    return FsspecSource(filesystem, handle.path, url=name, known_by=known_by(filesystem))
 
 
 _READERS: dict[str, Callable[[Any, str], Source | None]] = {
