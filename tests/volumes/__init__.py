@@ -1,0 +1,1 @@
+"""Broad comparisons with highdicom: whatever it writes, we read as it does."""

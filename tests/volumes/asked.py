@@ -1,0 +1,70 @@
+"""Arguments that hypothesis draws: good ones mostly, and wrong ones of every sort."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from volumes.drawn import Drawn
+
+__all__ = ["crops", "image_options", "segment_options", "some"]
+
+
+def some(strategies: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw any subset of the arguments."""
+    return st.fixed_dictionaries({}, optional=strategies)
+
+
+def _bound(length: int) -> st.SearchStrategy[int]:
+    good = st.integers(1, length + 1)
+    return st.one_of(good, good, good, st.integers(-length, length + 3))
+
+
+def crops(extent: tuple[int, int, int], *, slices: bool = True) -> st.SearchStrategy[Any]:
+    """Draw where a volume or matrix begins and ends."""
+    names = ("slice", "row", "column")
+    strategies: dict[str, st.SearchStrategy[Any]] = {
+        f"{name}_{end}": _bound(length)
+        for name, length in zip(names, extent, strict=True)
+        for end in ("start", "end")
+        if slices or name != "slice"
+    }
+    return some(strategies | {"as_indices": st.booleans()})
+
+
+_DTYPES = [np.uint8, np.uint16, np.uint32, np.int16, np.float32, np.float64, np.bool_, "uint8"]
+
+
+def segment_options(drawn: Drawn) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw the arguments that all methods of segmentations share."""
+    numbers = st.sampled_from(drawn.numbers)
+    known = st.lists(numbers, min_size=1, max_size=4, unique=True)
+    asked = st.one_of(known, known, known, st.none(), st.lists(st.integers(0, 5), max_size=2))
+    return some(
+        {
+            "segment_numbers": asked,
+            "combine_segments": st.booleans(),
+            "relabel": st.booleans(),
+            "rescale_fractional": st.booleans(),
+            "skip_overlap_checks": st.booleans(),
+            "dtype": st.one_of(st.none(), st.sampled_from(_DTYPES)),
+            "apply_palette_color_lut": st.sampled_from([False, False, True]),
+        }
+    )
+
+
+def image_options() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw the transforms of images."""
+    ternary = st.sampled_from([None, True, False])
+    return some(
+        {
+            "dtype": st.sampled_from([np.float64, np.float32, np.int16, np.int32, np.uint16]),
+            "apply_real_world_transform": ternary,
+            "apply_modality_transform": ternary,
+            "apply_voi_transform": ternary,
+            "voi_output_range": st.sampled_from([(0.0, 1.0), (0.0, 255.0)]),
+            "apply_presentation_lut": st.booleans(),
+        }
+    )

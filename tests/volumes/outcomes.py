@@ -1,0 +1,90 @@
+"""What a call gives, arrays or errors, compared on both sides."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import highdicom
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from numpy.testing import assert_allclose
+
+import nearline as nl
+from oracles.pixels import assert_same
+
+__all__ = ["BROAD", "assert_same_geometry", "assert_same_outcome", "assert_same_volume", "attempt"]
+
+BROAD = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # Files are costly to draw: what fails is shown as it was drawn.
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+"""Of every test that compares with highdicom on drawn files."""
+
+_COMMON = {object, BaseException, Exception}
+
+
+def attempt(call: Callable[[], Any]) -> Any:
+    """Return what a call gives, or its exception."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - compared with the other side's
+            return error
+
+
+def _builtin_bases(error: Exception) -> set[type]:
+    found = {kind for kind in type(error).__mro__ if kind.__name__ in vars(builtins)}
+    return found - _COMMON
+
+
+def assert_same_geometry(ours: Any, theirs: Any) -> None:
+    """Compare what is in space."""
+    if theirs is None:
+        assert ours is None
+        return
+    assert isinstance(ours, highdicom.volume.VolumeGeometry | highdicom.Volume)
+    assert_allclose(ours.affine, theirs.affine, rtol=1e-12, atol=1e-9)
+    assert ours.spatial_shape == theirs.spatial_shape
+    assert ours.frame_of_reference_uid == theirs.frame_of_reference_uid
+    assert ours.coordinate_system == theirs.coordinate_system
+
+
+def assert_same_volume(ours: Any, theirs: highdicom.Volume) -> None:
+    """Compare values, type, place and channels."""
+    assert isinstance(ours, highdicom.Volume)
+    assert_same(ours.array, theirs.array)
+    assert_same_geometry(ours, theirs)
+    assert ours.channel_descriptors == theirs.channel_descriptors
+    for descriptor in theirs.channel_descriptors:
+        one, two = ours.get_channel_values(descriptor), theirs.get_channel_values(descriptor)
+        assert list(one) == list(two)
+
+
+def assert_same_outcome(ours: Any, theirs: Any) -> None:
+    """Compare two results of `attempt`."""
+    if isinstance(theirs, Exception):
+        assert isinstance(ours, Exception), f"highdicom says {theirs!r}, we give {ours!r}"
+        common = _builtin_bases(ours) & _builtin_bases(theirs)
+        assert common, f"{ours!r} is none of {type(theirs)}: {theirs}"
+        told = isinstance(ours, nl.NearlineError | TypeError)
+        assert told, f"not a class of ours: {ours!r}"
+        return
+    if isinstance(ours, Exception):
+        raise AssertionError(f"highdicom gives {type(theirs)}, we say {ours!r}") from ours
+    if isinstance(theirs, highdicom.Volume):
+        assert_same_volume(ours, theirs)
+    elif isinstance(theirs, highdicom.volume.VolumeGeometry):
+        assert_same_geometry(ours, theirs)
+    elif isinstance(theirs, np.ndarray):
+        assert_same(ours, theirs)
+    else:
+        assert ours == theirs
