@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,50 +12,63 @@ import pytest
 
 from measurements.sites import Site, assert_complete, assert_nothing_lost, light_site
 from nearline.errors import IncompleteCollection, NearlineError
-from nearline.testing.xnat import faults
+from nearline.testing.xnat import Archive, Behaviour, faults
+from nearline.testing.xnat.accounts import Accounts
+from nearline.testing.xnat.freesurfer import with_etiv
+from nearline.testing.xnat.records import Experiment
 
 COUNT = 200
 FILES, LISTINGS, RESOURCES = "*/files/*aseg.stats", "*/files?*", "*/resources?*"
 LATER = range(COUNT // 2, 10**9)
 ONE = {COUNT // 2}
+AT_ONCE: dict[str, Any] = {"retry_after": 0}
 
-# Name: pattern, faults, which requests, and whether a retry may hide it altogether.
-ANSWERS: dict[str, tuple[str, list[faults.Fault], Any]] = {
-    "bad gateway": (FILES, [faults.bad_gateway_page()], LATER),
-    "service unavailable": (FILES, [faults.bad_gateway_page(503, retry_after=0)], LATER),
-    "too many requests": (FILES, [faults.bad_gateway_page(429, retry_after=0)], LATER),
-    "internal error": (FILES, [faults.fail(500)], LATER),
-    "one bad gateway": (FILES, [faults.bad_gateway_page()], ONE),
-    "forbidden": (FILES, [faults.forbidden()], LATER),
-    "unauthorised": (FILES, [faults.unauthorised()], LATER),
-    "one unauthorised": (FILES, [faults.unauthorised()], ONE),
-    "login page": (FILES, [faults.login_page()], LATER),
-    "one login page": (FILES, [faults.login_page()], ONE),
-    "missing": (FILES, [faults.missing()], LATER),
-    "empty": (FILES, [faults.empty()], LATER),
-    "cut": (FILES, [faults.cut_body(4000)], LATER),
-    "one cut": (FILES, [faults.cut_body(4000)], ONE),
-    "shortened": (FILES, [faults.shorten(4000)], LATER),
-    "one shortened": (FILES, [faults.shorten(4000)], ONE),
-    "stalled": (FILES, [faults.stall()], ONE),
-    "slow": (FILES, [faults.late(0.3)], range(100, 120)),
-    "listing is empty": (LISTINGS, [faults.empty()], range(4, 10**9)),
-    "listing is a login page": (LISTINGS, [faults.login_page()], range(4, 10**9)),
-    "listing is cut": (LISTINGS, [faults.cut_body(900)], range(4, 10**9)),
-    "listing is shortened": (LISTINGS, [faults.shorten(900)], range(4, 10**9)),
-    "listing fails": (LISTINGS, [faults.fail(500)], range(4, 10**9)),
-    "listing is forbidden": (LISTINGS, [faults.forbidden()], range(4, 10**9)),
-    "resources are empty": (RESOURCES, [faults.empty()], range(2, 10**9)),
-    "resources fail": (RESOURCES, [faults.bad_gateway_page()], range(2, 10**9)),
-    "resources are too long": (RESOURCES, [faults.fail(414)], {1, 2}),
+# Name: pattern, fault, its arguments, which requests.
+ANSWERS: dict[str, tuple[str, Callable[..., faults.Fault], dict[str, Any], Any]] = {
+    "bad gateway": (FILES, faults.bad_gateway_page, {}, LATER),
+    "service unavailable": (
+        FILES,
+        faults.bad_gateway_page,
+        {"status": 503, "retry_after": 0},
+        LATER,
+    ),
+    "too many requests": (FILES, faults.bad_gateway_page, {"status": 429, "retry_after": 0}, LATER),
+    "internal error": (FILES, faults.fail, {"status": 500}, LATER),
+    "one bad gateway": (FILES, faults.bad_gateway_page, {}, ONE),
+    "forbidden": (FILES, faults.forbidden, {}, LATER),
+    "unauthorised": (FILES, faults.unauthorised, {}, LATER),
+    "one unauthorised": (FILES, faults.unauthorised, {}, ONE),
+    "login page": (FILES, faults.login_page, {}, LATER),
+    "one login page": (FILES, faults.login_page, {}, ONE),
+    "missing": (FILES, faults.missing, {}, LATER),
+    "empty": (FILES, faults.empty, {}, LATER),
+    "cut": (FILES, faults.cut_body, {"after_bytes": 4000}, LATER),
+    "one cut": (FILES, faults.cut_body, {"after_bytes": 4000}, ONE),
+    "shortened": (FILES, faults.shorten, {"to_bytes": 4000}, LATER),
+    "one shortened": (FILES, faults.shorten, {"to_bytes": 4000}, ONE),
+    "stalled": (FILES, faults.stall, {}, ONE),
+    "slow": (FILES, faults.late, {"seconds": 0.3}, range(100, 120)),
+    "dripping": (FILES, faults.drip, {"bytes_per_second": 2_000_000}, LATER),
+    "told to slow down": (FILES, faults.slow_down, AT_ONCE, ONE),
+    "of another type": (FILES, faults.set_headers, {"Content_Type": "text/html"}, LATER),
+    "without a date": (FILES, faults.set_headers, {"Last_Modified": None}, LATER),
+    "listing is empty": (LISTINGS, faults.empty, {}, range(4, 10**9)),
+    "listing is a login page": (LISTINGS, faults.login_page, {}, range(4, 10**9)),
+    "listing is cut": (LISTINGS, faults.cut_body, {"after_bytes": 900}, range(4, 10**9)),
+    "listing is shortened": (LISTINGS, faults.shorten, {"to_bytes": 900}, range(4, 10**9)),
+    "listing fails": (LISTINGS, faults.fail, {"status": 500}, range(4, 10**9)),
+    "listing is forbidden": (LISTINGS, faults.forbidden, {}, range(4, 10**9)),
+    "resources are empty": (RESOURCES, faults.empty, {}, range(2, 10**9)),
+    "resources fail": (RESOURCES, faults.bad_gateway_page, {}, range(2, 10**9)),
+    "resources are too long": (RESOURCES, faults.fail, {"status": 414}, {1, 2}),
 }
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_bad_answers_half_way(tmp_path: Path, name: str) -> None:
-    pattern, wrong, when = ANSWERS[name]
+    pattern, fault, arguments, when = ANSWERS[name]
     with light_site(tmp_path, COUNT) as held:
-        script = held.server.misbehave(pattern, *wrong, requests=when)
+        script = held.server.misbehave(pattern, fault(**arguments), requests=when)
         first = held.collect()
         assert script.done, "the fault was met"
         assert_nothing_lost(first, held)
@@ -65,37 +79,116 @@ def test_bad_answers_half_way(tmp_path: Path, name: str) -> None:
         assert not set(second.report.unchanged) & {path.split("/")[3] for path in held.fetched}
 
 
+def test_every_fault_is_among_them() -> None:
+    used = {fault.__name__ for _, fault, _, _ in ANSWERS.values()}
+    # `act` is what the changes below are made with.
+    assert used | {"act", "Fault"} == set(faults.__all__)
+
+
 def overwrite_all(held: Site, **options: Any) -> None:
     for number in range(COUNT):
         held.overwrite(number, 1_500_000.0 + number, **options)
 
 
-def delete_some(held: Site) -> None:
-    for number in range(0, COUNT, 7):
-        held.archive.delete_experiment(held.sessions[number])
+def every_seventh(change: Callable[[Site, Experiment, str], Any]) -> Callable[[Site], Any]:
+    """Change some sessions, from the first to almost the last."""
+
+    def changed(held: Site) -> None:
+        for number in range(0, COUNT, 7):
+            change(held, held.sessions[number], held.path(number))
+
+    return changed
 
 
-def lose_files(held: Site) -> None:
-    for number in range(0, COUNT, 7):
-        held.archive.edit_on_disk(held.sessions[number], "FREESURFER6", held.path(number), None)
+def edit_file(held: Site, one: Experiment, path: str) -> None:
+    data = held.archive.file(one, "FREESURFER6", path).data
+    assert data is not None
+    held.archive.edit_on_disk(one, "FREESURFER6", path, data.replace(b"Left-", b"Loft-"))
 
 
-def edit_files(held: Site) -> None:
-    for number in range(0, COUNT, 7):
-        data = held.data(number).replace(b"Left-", b"Loft-")
-        held.archive.edit_on_disk(held.sessions[number], "FREESURFER6", held.path(number), data)
+def lose_from_catalogue(held: Site, one: Experiment, path: str) -> None:
+    held.archive.edit_on_disk(one, "FREESURFER6", path, None)
+    held.archive.refresh_catalog(one, "FREESURFER6")
 
 
-CHANGES: dict[str, Callable[[Site], Any]] = {
-    "overwritten": overwrite_all,
-    "overwritten, digests stale": lambda held: overwrite_all(held, digest="keep"),
-    "overwritten, digests blank": lambda held: overwrite_all(held, digest="blank"),
-    "sessions vanish": delete_some,
-    "files vanish from disk": lose_files,
-    "files change on disk": edit_files,
-    "sessions end": lambda held: held.server.accounts.end_sessions(),
-    "right to read is lost": lambda held: held.archive.revoke("ALFA", "admin"),
+def add_session(held: Site) -> None:
+    one = held.archive.add_session("ALFA", subject="ALFA0201", label="ALFA0201_MR1")
+    data = held.data(0)
+    held.archive.put_file(one, "FREESURFER6", "ALFA0201/stats/aseg.stats", data)
+    held.sessions.append(one)
+
+
+def add_neighbours(held: Site, one: Experiment, path: str) -> None:
+    """More files, more resources, the same label once more, an assessor with results."""
+    archive = held.archive
+    archive.put_files(one, "FREESURFER6", {"notes.txt": b"none"})
+    archive.add_resource(one, "SNAPSHOTS")
+    again = archive.add_resource(one, "FREESURFER6")
+    data = archive.file(one, "FREESURFER6", path).data
+    assert data is not None
+    archive.put_file(one, again, path, data)
+    assessor = archive.add_assessor(one, label=f"{one.label}_FS")
+    archive.put_file(assessor, "FREESURFER6", path, with_etiv(data, 1_900_000.0))
+
+
+def share_and_back(held: Site, one: Experiment, path: str) -> None:
+    del path
+    held.archive.projects.get("BETA") or held.archive.add_project("BETA")
+    held.archive.share(one, "BETA")
+    if one is not held.sessions[0]:
+        held.archive.unshare(one, "BETA")
+
+
+CHANGES: dict[str, tuple[Callable[[Site], Any], str]] = {
+    "overwritten": (overwrite_all, "replace_file"),
+    "overwritten, digests stale": (lambda held: overwrite_all(held, digest="keep"), ""),
+    "overwritten, digests blank": (lambda held: overwrite_all(held, digest="blank"), ""),
+    "sessions vanish": (
+        every_seventh(lambda held, one, path: held.archive.delete_experiment(one)),
+        "delete_experiment",
+    ),
+    "resources vanish": (
+        every_seventh(lambda held, one, path: held.archive.delete_resource(one, "FREESURFER6")),
+        "delete_resource",
+    ),
+    "files are deleted": (
+        every_seventh(lambda held, one, path: held.archive.delete_file(one, "FREESURFER6", path)),
+        "delete_file",
+    ),
+    "files vanish from disk": (
+        every_seventh(
+            lambda held, one, path: held.archive.edit_on_disk(one, "FREESURFER6", path, None)
+        ),
+        "edit_on_disk",
+    ),
+    "files vanish from the catalogue": (every_seventh(lose_from_catalogue), "refresh_catalog"),
+    "files change on disk": (every_seventh(edit_file), ""),
+    "sessions are renamed": (
+        every_seventh(lambda held, one, path: held.archive.edit(one, label=f"{one.label}_old")),
+        "edit",
+    ),
+    "a session comes": (add_session, "add_session add_subject put_file"),
+    "neighbours come": (every_seventh(add_neighbours), "add_resource add_assessor put_files"),
+    "sessions are shared": (every_seventh(share_and_back), "add_project share unshare"),
+    "sessions end": (lambda held: held.server.accounts.end_sessions(), "end_sessions"),
+    "tokens end": (lambda held: held.server.accounts.revoke_tokens(), "revoke_tokens"),
+    "right to read is lost": (lambda held: held.archive.revoke("ALFA", "admin"), "revoke grant"),
 }
+HARMLESS = {
+    # They read, keep the time, or are what clients ask for.
+    *("experiment", "resource", "resource_by_id", "sessions", "assessors", "can_read", "file"),
+    *("tick", "live_sessions", "issue_token", "visit", "sign_in", "sign_out", "cookies"),
+}
+
+
+def test_every_change_is_among_them() -> None:
+    there = {
+        name
+        for kind in (Archive, Accounts)
+        for name, held in vars(kind).items()
+        if callable(getattr(kind, name)) and not name.startswith("_") and held is not None
+    }
+    assert {name for _, names in CHANGES.values() for name in names.split()} | HARMLESS == there
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -105,19 +198,21 @@ def test_the_archive_changes_half_way(tmp_path: Path, name: str) -> None:
 
         def change() -> None:
             if once.acquire(blocking=False):
-                CHANGES[name](held)
+                CHANGES[name][0](held)
 
         before = [held.data(number) for number in range(COUNT)]
+        there = {one.id for one in held.sessions}
         held.server.misbehave(FILES, faults.act(change), requests={COUNT // 2})
         first = held.collect()
+        assert not once.acquire(blocking=False), "the change was made"
         held.server.behave()
         # Values of the first run are those of before or of after, each session's own.
         etivs = first.frame.groupby("ID", observed=True)["eTIV"].first()
-        for number, one in enumerate(held.sessions):
+        for number, one in enumerate(held.sessions[:COUNT]):
             if one.id in etivs.index:
                 assert etivs[one.id] in (1_000_000.0 + number, 1_500_000.0 + number)
         rows = first.sessions.set_index("ID")
-        assert set(rows.index) == {one.id for one in held.sessions}
+        assert set(rows.index) == there
         assert all(rows["why"][rows["status"] != "ok"])
         if name == "right to read is lost":
             with pytest.raises(NearlineError, match="ALFA"):
@@ -129,8 +224,54 @@ def test_the_archive_changes_half_way(tmp_path: Path, name: str) -> None:
                     held.sessions[number], "FREESURFER6", held.path(number), before[number]
                 )
         second = held.collect(verify="full")
-        assert_nothing_lost(second, held)
+        bad = assert_nothing_lost(second, held)
+        assert bad == (set(range(0, COUNT, 7)) if name in LOSSES else set())
         assert second.report.complete
+
+
+LOSSES = {"resources vanish", "files are deleted", "files vanish from the catalogue"}
+"""After these, sessions rightly lack their file."""
+
+
+BECOMES: dict[str, list[dict[str, Any]]] = {
+    "comma_lists": [{"comma_lists": False}],
+    "unknown_list": [{"comma_lists": False, "unknown_list": 200}],
+    "longest_list": [{"longest_list": 3}],
+    "list_refusal": [
+        {"longest_list": 3, "list_refusal": status} for status in (400, 413, 431, 502, 504)
+    ],
+    "missing_experiment": [{"missing_experiment": 404}],
+    "longest_target": [{"longest_target": 200}],
+    "folder_zip": [{"folder_zip": False}],
+    "not_modified": [{"not_modified": False}],
+    "digest_column": [{"digest_column": False}],
+    "id_key": [{"id_key": "xpath"}],
+    "require_login": [{"require_login": False}],
+    "session_limit": [{"session_limit": 1}],
+    "session_requests": [{"session_requests": 20}],
+    "version": [{"version": "1.9.0"}],
+}
+
+
+def test_every_behaviour_is_among_them() -> None:
+    assert set(BECOMES) == {field.name for field in fields(Behaviour)}
+
+
+@pytest.mark.parametrize(
+    "change", [one for several in BECOMES.values() for one in several], ids=str
+)
+def test_the_server_becomes_another_half_way(tmp_path: Path, change: dict[str, Any]) -> None:
+    """In the midst of its lists, of resources or of files."""
+    for where in (RESOURCES, LISTINGS):
+        with light_site(tmp_path / where.strip("*/?"), COUNT) as held:
+
+            def become(held: Site = held) -> None:
+                for name, value in change.items():
+                    setattr(held.server.behaviour, name, value)
+
+            held.server.misbehave(where, faults.act(become), requests={2})
+            assert_nothing_lost(held.collect(), held)
+            assert_complete(held.collect(), held)
 
 
 def test_a_server_that_goes_away_half_way(tmp_path: Path) -> None:
