@@ -24,7 +24,7 @@ say = lambda word: print(word, flush=True)
 WAITS = {
     "opening": "say('ready'); nl.imread(sys.argv[1])",
     "opening several": "say('ready'); nl.imread([sys.argv[1], sys.argv[1] + '?2'])",
-    "one tile": "im = nl.imread(sys.argv[1]); say('ready'); im.get_total_pixel_matrix(900, 909, 900, 909)",
+    "one tile": "im = nl.imread(sys.argv[1]); say('ready'); im.pixels[900:909, 900:909]",
     "many tiles": "im = nl.imread(sys.argv[1]); say('ready'); im.get_total_pixel_matrix()",
     "one frame": "im = nl.imread(sys.argv[1]); say('ready'); im.get_frame(60)",
     "pixels": "im = nl.imread(sys.argv[1]); say('ready'); im.pixels[:, :]",

@@ -146,7 +146,7 @@ def _regions(
     with closing(Shelf(open_image, _OPEN_IMAGES)) as shelf:
         work = Work(
             [chunk for _, chunk in grouped],
-            [number if ordered else -1 - place for place, (number, _) in enumerate(grouped)],
+            [number for number, _ in grouped] if ordered else None,
             shelf,
             choice,
             bound,

@@ -68,7 +68,7 @@ class Work:
     Parameters
     ----------
     chunks : sequence of Chunk
-    groups : sequence of int
+    groups : sequence of int, optional
         For each chunk, the group that it belongs to: once one has been begun, all of it is
         read, however much waits to be taken.
     shelf : Shelf
@@ -80,7 +80,7 @@ class Work:
     def __init__(
         self,
         chunks: Sequence[Chunk],
-        groups: Sequence[int],
+        groups: Sequence[int] | None,
         shelf: Shelf,
         choice: Choice,
         bound: int,
@@ -95,7 +95,7 @@ class Work:
         self._changed = threading.Condition()
         self._opened: dict[int, _Opened] = {}
         self._next_to_open = self._turn = self._turn_unit = 0
-        self._group = -1
+        self._group: int | None = None
         self._waiting_size = 0
         self._ahead = threading.Lock()
         self._begun: dict[int, _Begun] = {}
@@ -278,8 +278,8 @@ class Work:
                     continue
                 unit = opened.units[self._turn_unit]
                 fits = self._waiting_size + unit.size <= self._bound or not self._waiting_size
-                group = self._groups[self._turn]
-                if not (fits or group == self._group):
+                group = self._groups[self._turn] if self._groups else None
+                if not fits and (group is None or group != self._group):
                     self._changed.wait()
                     continue
                 self._turn_unit += 1
