@@ -149,9 +149,7 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
                 (label is None or group.label == label)
                 and (graphic_type is None or group.graphic_type == graphic_type)
                 and (algorithm_type is None or group.algorithm_type == algorithm_type)
-                and _is(
-                    group, "AnnotationPropertyCategoryCodeSequence", annotated_property_category
-                )
+                and _is(group, "AnnotationPropertyCategoryCodeSequence", category)
                 and _is(group, "AnnotationPropertyTypeCodeSequence", kind)
                 and _made_by(group, *wanted_algorithm)
             )

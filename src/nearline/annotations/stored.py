@@ -220,7 +220,7 @@ class StoredGroup:
         if len(view) % stored.itemsize:
             raise self._invalid(f"has an array of {len(view)} bytes, which holds no whole numbers")
         found = np.frombuffer(view, stored)
-        owned = isinstance(memoryview(view).obj, bytes) and found.flags.aligned
+        owned = isinstance(memoryview(view).obj, bytes | bytearray) and found.flags.aligned
         # Other memory belongs to the cache.
         return found.astype(stored.newbyteorder("="), copy=not owned)
 

@@ -201,11 +201,21 @@ class ObjectVersion:
             raise ObjectChanged(str(error))
         if self.pin.observe(answer.validator) is not Verdict.SAME:
             raise changed(self.source, self.pin.validator, answer.validator)
-        chunks = list(answer.chunks)
-        view = memoryview(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-        if len(view) < span.length:
-            raise self.truncated(span.start + len(view))
-        return view[: span.length].toreadonly()
+        chunks = iter(answer.chunks)
+        first = next(chunks, b"")
+        landed = len(first)
+        if landed >= span.length:
+            return memoryview(first)[: span.length].toreadonly()
+        # Each piece goes to its place before the next is read: memory is touched once.
+        whole = memoryview(bytearray(span.length))
+        whole[:landed] = first
+        for chunk in chunks:
+            part = chunk[: span.length - landed]
+            whole[landed : landed + len(part)] = part
+            landed += len(part)
+        if landed < span.length:
+            raise self.truncated(span.start + landed)
+        return whole.toreadonly()
 
     def truncated(self, position: int) -> TruncatedObject:
         """Say that an object ends too early."""
