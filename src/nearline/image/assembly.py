@@ -84,9 +84,10 @@ def paste_frames(
         for index, frame, begin, end in zip(
             range(len(indices)), indices.tolist(), first.tolist(), last.tolist(), strict=True
         ):
-            rendered = rendering(frame, values[index])
-            for place in targets[begin:end].tolist():
-                out[place] = rendered
+            place, *others = targets[begin:end].tolist()
+            rendering.paste(frame, values[index], out[place])
+            for other in others:
+                out[other] = out[place]
 
     if rendering.profiles is None:
         # Positions that a step leaves out lie between those read.

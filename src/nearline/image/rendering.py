@@ -40,18 +40,25 @@ class Rendering:
         ``(3,)`` for colour, else empty: the last axis of the result.
     profiles : sequence of (int or None), or None
         For each frame, the ICC profile to decode it through; None for no frame.
-    transform : callable or None
-        Takes a frame's 0-based index and its decoded values; None for nothing more to do.
+    transform_of : callable or None
+        Returns the transform of a frame, by its 0-based index; None for nothing more to do.
     """
 
     dtype: np.dtype[Any]
     samples: tuple[int, ...]
     profiles: Sequence[int | None] | None = None
-    transform: Callable[[int, NDArray[Any]], NDArray[Any]] | None = None
+    transform_of: Callable[[int], PixelTransform] | None = None
 
     def __call__(self, frame: int, values: NDArray[Any]) -> NDArray[Any]:
-        """Take the decoded values of a frame through the transform."""
-        return values if self.transform is None else self.transform(frame, values)
+        """Take the decoded values of a frame through its transform."""
+        return values if self.transform_of is None else self.transform_of(frame)(values)
+
+    def paste(self, frame: int, values: NDArray[Any], out: NDArray[Any]) -> None:
+        """Take the decoded values of a frame through its transform, into a part of the result."""
+        if self.transform_of is None:
+            out[...] = values
+        else:
+            self.transform_of(frame).into(values, out)
 
 
 def stored(opened: Opened) -> Rendering:
@@ -161,16 +168,14 @@ def _from_dataset(
         return Rendering(dtype, made(0, None).output_shape_suffix)
     first = made(frames[0], paths[0])
     if first.applies_to_all_frames:
-        return Rendering(
-            dtype, first.output_shape_suffix, transform=lambda _, values: first(values)
-        )
+        return Rendering(dtype, first.output_shape_suffix, transform_of=lambda _: first)
     transforms = {
         frame: made(frame, path) for frame, path in dict(zip(frames, paths, strict=True)).items()
     }
     return Rendering(
         dtype,
         first.output_shape_suffix,
-        transform=lambda frame, values: transforms[frame](values),
+        transform_of=transforms.__getitem__,
     )
 
 

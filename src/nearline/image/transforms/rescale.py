@@ -93,3 +93,16 @@ class Rescale:
         if self.intercept != 0:
             array = array + self.intercept
         return array
+
+    def fits(self, stored: np.dtype[Any], result: np.dtype[Any]) -> bool:
+        """Whether each step of `__call__` on `stored` values has the type of the result."""
+        return bool(np.result_type(stored, self.slope) == result)
+
+    def into(self, array: NDArray[Any], out: NDArray[Any]) -> None:
+        """Rescale stored values into an array whose type `fits`; the bits are those of a call."""
+        if self.slope == 1:
+            np.add(array, self.intercept, out=out)
+            return
+        np.multiply(array, self.slope, out=out)
+        if self.intercept != 0:
+            np.add(out, self.intercept, out=out)

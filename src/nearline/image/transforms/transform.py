@@ -78,6 +78,30 @@ class PixelTransform:
             The frame has another shape than such an image's, or values that its
             transform is not for.
         """
+        self._check(frame)
+        if self.stage is not None:
+            frame = self.stage(frame)
+        if self.icc is not None:
+            frame = self.icc.apply(frame)
+        return frame.astype(self.output_dtype, copy=False)
+
+    def into(self, frame: NDArray[Any], out: NDArray[Any]) -> None:
+        """Transform a frame into a part of a result, without arrays between where it can be.
+
+        Parameters
+        ----------
+        frame : ndarray
+            As that of `__call__`.
+        out : ndarray
+            Of `output_dtype` and the shape of the result; is filled.
+        """
+        if isinstance(self.stage, Rescale) and self.stage.fits(frame.dtype, out.dtype):
+            self._check(frame)
+            self.stage.into(frame, out)
+        else:
+            out[...] = self(frame)
+
+    def _check(self, frame: NDArray[Any]) -> None:
         if frame.ndim != (3 if self.color == "color" else 2) or frame.shape[2:] not in ((), (3,)):
             raise InvalidTransform(f"A {self.color} image has no frames of shape {frame.shape}.")
         if self.valid_range is not None:
@@ -88,11 +112,6 @@ class PixelTransform:
                     f"frame's reach from {frame.min()} to {frame.max()}. Pass "
                     "apply_real_world_transform=False to leave it out."
                 )
-        if self.stage is not None:
-            frame = self.stage(frame)
-        if self.icc is not None:
-            frame = self.icc.apply(frame)
-        return frame.astype(self.output_dtype, copy=False)
 
     @property
     def color_output(self) -> bool:
