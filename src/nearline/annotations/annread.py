@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["annread"]
 
+_BEGINNING = 64 * 1024
+
 
 def annread(
     fp: Any, *, storage_options: Mapping[str, Any] | None = None
@@ -40,5 +42,6 @@ def annread(
     WrongKind
         A DICOM file of another kind.
     """
-    reader = open_reader(fp, storage_options=storage_options)
+    # Behind the first attributes lie arrays that nobody may ask for.
+    reader = open_reader(fp, storage_options=storage_options, beginning=_BEGINNING)
     return MicroscopyBulkSimpleAnnotations(open_outline(reader))

@@ -48,7 +48,7 @@ class CodedConcept(Dataset):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:
         return hash(self.scheme_designator + self.value)
 
 
