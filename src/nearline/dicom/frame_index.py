@@ -265,9 +265,11 @@ def build(reader: ByteReader, header: Header) -> FrameIndex:
 
 def _columns(header: Header, count: int) -> Columns:
     columns = Columns(count)
-    encoding = {"implicit_vr": header.implicit_vr, "little_endian": header.little_endian}
+    encoding: Any = {"implicit_vr": header.implicit_vr, "little_endian": header.little_endian}
     if groups := header.functional_groups:
-        columns = read_columns(groups, **encoding, number_of_frames=count, name=header.url)
+        columns = read_columns(
+            groups, number_of_frames=count, name=header.url, items=header.items, **encoding
+        )
     if shared := header.value(SHARED_GROUPS):
         one = read_columns(shared, **encoding, number_of_frames=None, name=header.url)
         columns = with_shared(columns, one)

@@ -40,6 +40,7 @@ def read_columns(
     little_endian: bool,
     number_of_frames: int | None,
     name: str,
+    items: ItemChain | None = None,
 ) -> Columns:
     """Read the items of a functional groups sequence.
 
@@ -52,6 +53,8 @@ def read_columns(
         there are items.
     name : str
         Of the object, for messages.
+    items : ItemChain, optional
+        Which has followed them already.
 
     Raises
     ------
@@ -59,9 +62,9 @@ def read_columns(
         The items cannot be followed, or are fewer than the frames.
     """
     encoding = Encoding(implicit_vr, little_endian)
-    chain = ItemChain(encoding, undefined=False)
+    chain = items or ItemChain(encoding, undefined=False)
     try:
-        if not chain.follow(raw):
+        if items is None and not chain.follow(raw):
             raise Malformed("The sequence ends within an item", chain.end)
         count = len(chain.starts)
         if number_of_frames is None:

@@ -12,6 +12,7 @@ import numpy as np
 from nearline.dicom.artefact import Unreadable, pack, unpack
 from nearline.dicom.byte_reader import ByteReader
 from nearline.dicom.elements import Encoding, element_places
+from nearline.dicom.item_chain import ItemChain
 from nearline.errors import InvalidDicom
 from nearline.traffic import count
 
@@ -98,6 +99,7 @@ class Header:
     left: list[tuple[int, str, int, int]] = field(default_factory=list)
     behind: bytes = field(default=b"", repr=False, compare=False)
     _groups: bytes | None = field(default=None, repr=False)
+    _items: ItemChain | None = field(default=None, repr=False, compare=False)
     _reader: ByteReader | None = field(default=None, repr=False, compare=False)
     _places: dict[int, tuple[int, int]] | None = field(default=None, repr=False, compare=False)
 
@@ -124,6 +126,11 @@ class Header:
             stop = self.groups_offset + (self.groups_length or 0)
             self._groups = bytes(reader.read(self.groups_offset, stop))
         return self._groups
+
+    @property
+    def items(self) -> ItemChain | None:
+        """Where the items of `functional_groups` lie, if their end had to be looked for."""
+        return self._items
 
     def tags(self) -> list[int]:
         """Return the tags of the top-level elements, in their order."""

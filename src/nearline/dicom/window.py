@@ -166,6 +166,10 @@ class Window:
             except Malformed as fault:
                 raise Malformed(fault.reason, fault.position + self.base) from None
 
-    def double(self, needed: int) -> None:
-        """Have at least `needed` at hand, and twice as much as now where the object goes on."""
-        self.reach(needed, generously=max(_STEP, len(self.data)))
+    def double(self, needed: int, expected: int = 0) -> None:
+        """Have at least `needed` at hand, and what is expected where the object goes on.
+
+        Where nothing more than `needed` is expected: twice as much as now.
+        """
+        more = expected - needed
+        self.reach(needed, generously=more if more > 0 else max(_STEP, len(self.data)))

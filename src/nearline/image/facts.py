@@ -215,6 +215,9 @@ def _plain(dataset: Dataset, color: Color, functional_groups: Buffer | None) -> 
     # Grey slides must have these two, as 1 and 0 (PS3.3 C.8.12.4.1).
     if dataset.get("RescaleSlope", 1) != 1 or dataset.get("RescaleIntercept", 0) != 0:
         return False
+    if "SegmentSequence" in dataset:
+        # Frames of segments carry no such groups (PS3.3 A.51.5), and there may be many of them.
+        return True
     groups = bytes(functional_groups or b"")
     return not any(tag in groups for tag in _PER_FRAME_TRANSFORMS)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Described"]
 
+_SEGMENTS = 0x00620002
 _CATEGORY = "SegmentedPropertyCategoryCodeSequence"
 _TYPE = "SegmentedPropertyTypeCodeSequence"
 
@@ -206,8 +207,8 @@ class Described(Image):
         return make_request(self._segments(), segment_numbers, **options)
 
     def _all_items(self) -> list[Dataset]:
-        # Not as an attribute: that would make descriptions of all.
-        return list(self.get("SegmentSequence") or ())
+        # By its tag: as an attribute, it would make descriptions of all.
+        return list(self[_SEGMENTS].value or ()) if _SEGMENTS in self else []
 
     def _items(self) -> list[Dataset]:
         """Items of the Segment Sequence without the background."""
