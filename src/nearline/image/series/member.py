@@ -120,9 +120,7 @@ class Member:
         if self.index is None:
             return "it has no pixels"
         if self.number_of_frames != 1 or self.header.groups_offset is not None:
-            return (
-                f"it is a multi-frame image ({self.number_of_frames} frames); open it with imread"
-            )
+            return f"it is an image of {self.number_of_frames} frames; open it with imread"
         if self.header.value(_CONTAINER) is not None and self.header.value(_POSITION) is None:
             return "it is a slide, which has no place in a patient"
         lacking = [
