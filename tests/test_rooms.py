@@ -26,6 +26,7 @@ LEVELS = {
     "xnat": 2,
     "image": 3,
     "opening": 3,
+    "xnat_storage": 3,
     "datasets": 3,
     "annotations": 3,
     "reports": 3,

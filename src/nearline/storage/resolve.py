@@ -32,7 +32,9 @@ __all__ = [
     "unsigned",
 ]
 
-_registered: dict[str, str] = {}
+_registered: dict[str, str] = dict.fromkeys(
+    ("xnat", "xnat+http", "xnat+https"), "nearline.xnat_storage.source:open_source"
+)
 
 
 def register(scheme: str, opener: str) -> None:

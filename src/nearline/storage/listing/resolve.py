@@ -19,7 +19,9 @@ from nearline.storage.url import printable
 
 __all__ = ["find_lister", "register"]
 
-_registered: dict[str, str] = {}
+_registered: dict[str, str] = dict.fromkeys(
+    ("xnat", "xnat+http", "xnat+https"), "nearline.xnat_storage.lister:open_lister"
+)
 
 
 def register(scheme: str, opener: str) -> None:

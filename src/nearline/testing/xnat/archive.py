@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
-from nearline.testing.xnat.records import Experiment, Project, Resource, StoredFile, Subject
+from nearline.testing.xnat.records import Experiment, Project, Resource, Scan, StoredFile, Subject
 
 __all__ = ["GUEST", "Archive", "Digest"]
 
@@ -175,6 +175,37 @@ class Archive:
             self._resources[resource.id] = (held, resource)
             held.last_modified = self.tick()
             return resource
+
+    def add_scan(
+        self,
+        experiment: Experiment | str,
+        id: str,  # noqa: A002 (XNAT's name)
+        files: Mapping[str, bytes] | None = None,
+        *,
+        label: str = "DICOM",
+        type: str = "",  # noqa: A002 (XNAT's name)
+        series_description: str = "",
+        xsi_type: str = "xnat:mrScanData",
+    ) -> Resource:
+        """Add a resource to a scan of a session, and the scan if it is new.
+
+        Parameters
+        ----------
+        files : mapping of str to bytes
+            By path below the resource; more may be put there with `put_files`.
+        label : str
+            Of the resource: XNAT puts images that arrive as DICOM into ``DICOM``, secondary ones
+            into ``secondary``.
+        """
+        with self.lock:
+            held = self.experiment(experiment)
+            scan = held.scans.setdefault(id, Scan(id, type, series_description, "usable", xsi_type))
+            self._made["resources"] += 1
+            resource = Resource(self._made["resources"], label, format="DICOM", content="RAW")
+            scan.resources.append(resource)
+            self._resources[resource.id] = (held, resource)
+            held.last_modified = self.tick()
+            return self.put_files(held, resource, files or {})
 
     def _id(self, what: str, letter: str) -> str:
         self._made[what] += 1
@@ -346,7 +377,8 @@ class Archive:
             held = self.experiment(experiment)
             for gone in (held, *self.assessors(held)):
                 del self.experiments[gone.id]
-                for resource in gone.resources:
+                of_scans = (one for scan in gone.scans.values() for one in scan.resources)
+                for resource in (*gone.resources, *of_scans):
                     del self._resources[resource.id]
 
     def edit(self, experiment: Experiment | str, *, label: str | None = None) -> None:

@@ -10,11 +10,13 @@ from nearline.testing.xnat import experiments as tables_of
 from nearline.testing.xnat.call import Call
 from nearline.testing.xnat.records import Experiment, Project, Subject
 from nearline.testing.xnat.resources import Catalogs, answer_files, catalog_xml, list_resources
+from nearline.testing.xnat.scans import ScanCatalogs, describe_scan, list_scans
 from nearline.testing.xnat.tables import status_page, text
 
 __all__ = ["answer_data"]
 
 _OF_RESOURCES = re.compile(r"(?:/(?:out|in))?/resources(?:/(?P<which>[^/]+)(?P<rest>/.*)?)?/?$")
+_SCANS = re.compile(r"/scans(?:/(?P<ids>[^/]+)(?P<rest>/.*)?)?/?$")
 _ASSESSORS = re.compile(r"/assessors(?:/(?P<ids>[^/]+)(?P<rest>/.*)?)?$")
 
 
@@ -96,6 +98,8 @@ def _of_experiments(
         return _kind(rest, call), status_page(status, "Unable to identify experiment")
     if below := _ASSESSORS.match(rest):
         return _of_assessors(call, found, below, project)
+    if below := _SCANS.match(rest):
+        return _of_scans(call, found, below)
     return _of_resources(call, Catalogs(found), rest)
 
 
@@ -124,6 +128,20 @@ def _of_assessors(
             return "experiment", status_page(404, "Unable to find the specified experiment")
         return "experiment", tables_of.describe_experiment(call, held[0])
     return _of_resources(call, Catalogs(held, session), rest)
+
+
+def _of_scans(call: Call, sessions: list[Experiment], below: re.Match[str]) -> tuple[str, Reply]:
+    if not sessions:
+        return "scans", status_page(404, "Unable to identify image session")
+    if below["ids"] is None:
+        return "scans", list_scans(call, sessions[0])
+    scans = ScanCatalogs.of(sessions[0], unquote(below["ids"]))
+    if not (below["rest"] or "").strip("/"):
+        return "scan", describe_scan(call, scans)
+    if not scans.scans:
+        # XNATTemplate.java: no scan of that id is a refusal, not an empty table.
+        return _kind(below["rest"], call), status_page(404, "Unable to identify scan")
+    return _of_resources(call, scans, below["rest"])
 
 
 def _of_resources(call: Call, catalogs: Catalogs, rest: str) -> tuple[str, Reply]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-__all__ = ["Experiment", "Project", "Resource", "StoredFile", "Subject"]
+__all__ = ["Experiment", "Project", "Resource", "Scan", "StoredFile", "Subject"]
 
 
 @dataclass(slots=True)
@@ -54,6 +54,28 @@ class Resource:
 
 
 @dataclass(slots=True, eq=False)
+class Scan:
+    """A scan of an image session, and its resources.
+
+    Attributes
+    ----------
+    id : str
+        In the session: mostly the series number.
+    type, series_description, quality : str
+        As people, the scanner and whoever looked at it call it.
+    xsi_type : str
+        Such as ``xnat:mrScanData``.
+    """
+
+    id: str
+    type: str
+    series_description: str
+    quality: str
+    xsi_type: str
+    resources: list[Resource] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
 class Experiment:
     """A session, or an assessor of one.
 
@@ -73,6 +95,8 @@ class Experiment:
         The session that it assesses.
     resources : list of Resource
         For an assessor those that XNAT calls ``out``.
+    scans : dict of str to Scan
+        By id, in the order in which they came.
     shared : dict of str to str
         Projects that have it too, and its label there (empty: the same).
     """
@@ -87,6 +111,7 @@ class Experiment:
     last_modified: datetime
     session: str | None = None
     resources: list[Resource] = field(default_factory=list)
+    scans: dict[str, Scan] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
 
 

@@ -73,6 +73,12 @@ class Catalogs:
             for resource in experiment.resources
         ]
 
+    def own_path(self, experiment: Experiment, resource: Resource) -> str:  # noqa: ARG002
+        """XNATTemplate.java:498-612, resource_path: without ``/data``."""
+        if experiment.session is not None:
+            return f"/experiments/{experiment.session}/assessors/{experiment.id}/out"
+        return f"/experiments/{experiment.id}"
+
 
 def list_resources(call: Call, catalogs: Catalogs) -> Reply:
     """``.../resources`` (CatalogResourceList.java, CatalogUtils.populateTable:2360-2411)."""
@@ -214,7 +220,7 @@ def _listing(
             formats and (resource.format or "NULL") not in formats
         ):
             continue
-        base = catalogs.base if single else _own_path(experiment)
+        base = catalogs.base if single else catalogs.own_path(experiment, resource)
         prefix = f"{base}/resources/{resource.id}/files/"
         rows.extend(
             {
@@ -232,13 +238,6 @@ def _listing(
             if path.startswith(folder)
         )
     return table(columns, rows, form=call.form, title="Files")
-
-
-def _own_path(experiment: Experiment) -> str:
-    """XNATTemplate.java:498-612, resource_path: without ``/data``."""
-    if experiment.session is not None:
-        return f"/experiments/{experiment.session}/assessors/{experiment.id}/out"
-    return f"/experiments/{experiment.id}"
 
 
 def _single_file(

@@ -183,8 +183,9 @@ class SimulatedXnat(LoopbackServer):
         """Requests so far by kind.
 
         ``experiments``, ``resources``, ``files`` (listings), ``file``, ``zip``, ``login`` and
-        ``logout``, ``projects``, ``subjects``, ``experiment``, ``assessors``, ``catalog``,
-        ``token``, ``site`` and ``unknown``; ``refused`` for those that were not let in.
+        ``logout``, ``projects``, ``subjects``, ``experiment``, ``assessors``, ``scans``, ``scan``,
+        ``catalog``, ``token``, ``site`` and ``unknown``; ``refused`` for those that were not let
+        in.
         """
         return Counter(request.kind for request in self.requests)
 

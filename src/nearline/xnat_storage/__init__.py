@@ -1,0 +1,1 @@
+"""XNAT as a storage: ``xnat://`` URLs, over the logins of the xnat room."""
