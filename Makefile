@@ -10,6 +10,7 @@ READY := $(VENV)/ready-$(shell cksum < pyproject.toml | tr ' ' '-')
 PYTEST_OPTIONS ?= -n 2 --dist loadgroup
 PYTEST_TARGETS ?=
 BENCH_OPTIONS ?=
+MEASUREMENTS_BENCH_OPTIONS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint audit docs format bench clean
@@ -20,7 +21,7 @@ help:
 	@echo "make lint   ruff, mypy and bandit"
 	@echo "make audit  known vulnerabilities of what is installed (asks PyPI)"
 	@echo "make docs   the documentation as a site, in site/"
-	@echo "make bench  the table of the README, highdicom beside it (20 ms each way; some minutes)"
+	@echo "make bench  the tables of the README, highdicom and bx beside it (20 ms each way; half an hour)"
 	@echo "make format let ruff rewrite the code"
 	@echo "make clean  remove the environment and what the above wrote"
 
@@ -72,6 +73,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
+	$(BIN)/python -m benchmarks.measurements $(MEASUREMENTS_BENCH_OPTIONS)
 
 clean:
 	rm -rf $(VENV) demo site build dist benchmarks/results

@@ -46,19 +46,33 @@ def collected(job: dict[str, Any]) -> Work:
 
 
 def loaded(job: dict[str, Any]) -> Work:
-    """Load what was checked before: `cache_freesurfer6` without a server would do this."""
+    """Load what was checked before, asking no server."""
 
-    def work() -> dict[str, Any]:
-        before = _memory("VmRSS")
-        found = nl.collect(_login(job), job["project"], "aseg", offline=True)
-        frame = found.frame
-        return {
-            "rows": len(frame),
-            "frame_bytes": int(frame.memory_usage(deep=True).sum()),
-            "peak_bytes": _memory("VmHWM") - before,
-        }
+    def load() -> Any:
+        return nl.collect(_login(job), job["project"], "aseg", offline=True).frame
 
-    return work
+    return lambda: _loading(load)
+
+
+def loaded_as_bx(job: dict[str, Any]) -> Work:
+    """Load it in bx's shape."""
+
+    def load() -> Any:
+        url = _login(job)
+        (frame,) = nl.cache_freesurfer6(url, job["project"], measurements=["aseg"], offline=True)
+        return frame
+
+    return lambda: _loading(load)
+
+
+def _loading(load: Callable[[], Any]) -> dict[str, Any]:
+    before = _memory("VmRSS")
+    frame = load()
+    return {
+        "rows": len(frame),
+        "peak_bytes": _memory("VmHWM") - before,
+        "frame_bytes": int(frame.memory_usage(deep=True).sum()),
+    }
 
 
 def _memory(which: str) -> int:
@@ -66,7 +80,12 @@ def _memory(which: str) -> int:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(which))
 
 
-WORKS = {"cached": cached, "collected": collected, "loaded": loaded}
+WORKS = {
+    "cached": cached,
+    "collected": collected,
+    "loaded": loaded,
+    "loaded_as_bx": loaded_as_bx,
+}
 
 
 def main() -> None:
@@ -74,7 +93,7 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     warm = dict(job, project=job["warm"], verify="normal")
     with nl.settings(cache_dir=job["cache"] + "-warm"):
-        if job["work"] == "loaded":
+        if job["work"].startswith("loaded"):
             nl.collect(_login(job), job["warm"], "aseg")
         WORKS[job["work"]](warm)()
     with nl.settings(cache_dir=job["cache"]):

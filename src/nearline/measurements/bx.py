@@ -45,6 +45,7 @@ def cache_freesurfer6(
     *,
     verify: str = "normal",
     on_error: str = "report",
+    offline: bool = False,
 ) -> list[pd.DataFrame]:
     """Collect FreeSurfer measurements of one or more projects, as `bx.cache` does.
 
@@ -68,6 +69,8 @@ def cache_freesurfer6(
         See `nearline.collect`.
     on_error : {"report", "raise"}, optional
         See `nearline.collect`.
+    offline : bool, optional
+        Ask no server: give what is held, as of its last check.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def cache_freesurfer6(
     also = ["aseg"] if set(names) & set(_WITH_ETIV) else []
     plan = planned(
         projects, [*names, *also], resource=resource_name, verify=verify, on_error=on_error,
-        force=force, max_rows=max_rows,
+        force=force, offline=offline, max_rows=max_rows,
     )  # fmt: skip
     found = _collected(c, plan)
     etivs = _etivs(found["aseg"]) if also else {}
@@ -111,12 +114,13 @@ def cache_ashs(
     *,
     verify: str = "normal",
     on_error: str = "report",
+    offline: bool = False,
 ) -> pd.DataFrame:
     """Collect the ASHS volumes of one or more projects, as `bx.cache` does.
 
     Parameters
     ----------
-    c, project_id, resource_name, od, force, max_rows, verify, on_error
+    c, project_id, resource_name, od, force, max_rows, verify, on_error, offline
         As for `cache_freesurfer6`.
 
     Returns
@@ -137,7 +141,7 @@ def cache_ashs(
     log.info("MD5: %s", digest)
     plan = planned(
         projects, ["volumes"], resource=resource_name, family="ashs", verify=verify,
-        on_error=on_error, force=force, max_rows=max_rows,
+        on_error=on_error, force=force, offline=offline, max_rows=max_rows,
     )  # fmt: skip
     found = _collected(c, plan)["volumes"]
     for row in found.rows:
