@@ -19,6 +19,8 @@ from nearline.settings import settings
 from nearline.traffic import traffic
 
 if TYPE_CHECKING:
+    from highdicom import Volume, VolumeGeometry
+
     from nearline import ann, errors, pm, seg, sr
     from nearline.annotations.annread import annread
     from nearline.datasets import dcmread
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from nearline.measurements.collect import collect
     from nearline.opening import open  # noqa: A004
     from nearline.pm import pmread
+    from nearline.reports.srread import srread
     from nearline.settings import Settings
     from nearline.traffic import Traffic
 
@@ -126,6 +129,8 @@ __all__ = [
     "UnsafeAfterFork",
     "UnsupportedTransferSyntax",
     "UnsupportedUrl",
+    "Volume",
+    "VolumeGeometry",
     "WrongKind",
     "ann",
     "annread",
@@ -143,6 +148,7 @@ __all__ = [
     "seg",
     "settings",
     "sr",
+    "srread",
     "traffic",
 ]
 
@@ -156,6 +162,8 @@ _HOMES = {
     "Series": "nearline.image.series.series",
     "Settings": "nearline.settings",
     "Traffic": "nearline.traffic",
+    "Volume": "highdicom",
+    "VolumeGeometry": "highdicom",
     "cache_ashs": "nearline.measurements.bx",
     "cache_freesurfer6": "nearline.measurements.bx",
     "collect": "nearline.measurements.collect",
@@ -165,6 +173,7 @@ _HOMES = {
     "open_series": "nearline.image.series.open_series",
     "pmread": "nearline.pm",
     "read_regions": "nearline.image.many.read_regions",
+    "srread": "nearline.reports.srread",
 }
 
 
