@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from nearline.errors import NoVolume
-from nearline.image.geometry.stack import planes_of, stack_of
+from nearline.errors import OutsideMatrix
+from nearline.image.assembly import slice_of
 from nearline.image.region import region_of_matrix, slices_of_volume
 from nearline.image.segmentation.described import Described
 from nearline.image.segmentation.pasting import matrix_array, places_at_once, stack_array
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from highdicom import Volume, VolumeGeometry
     from numpy.typing import DTypeLike, NDArray
 
-    from nearline.image.region import Region, Span
+    from nearline.image.region import Region
     from nearline.image.segmentation.request import Request
+    from nearline.image.tiles import Tiling
 
 __all__ = ["InSpace"]
 
@@ -160,21 +161,41 @@ class InSpace(Described):
             columns=format_.columns if matrix is None else matrix.columns,
             as_indices=as_indices,
         )
-        asked = (slice_start, slice_end, as_indices)
+        if 0 in region.shape:
+            raise OutsideMatrix(
+                f"The rows and columns asked for leave nothing of {self.url}; row_end and "
+                "column_end themselves are not included."
+            )
         if matrix is not None:
-            return self._matrix_volume(request, region, asked)
-        planes = planes_of(self._opened.columns, (format_.rows, format_.columns), name=self.url)
-        stack = stack_of(
-            planes,
-            name=self.url,
-            frame_of_reference_uid=self._frame_of_reference(),
-            rtol=rtol,
-            atol=atol,
-            perpendicular_tol=perpendicular_tol,
-            allow_missing_positions=allow_missing_positions,
-        )
-        slices = _slices(asked, stack.number_of_slices)
-        return self._stacked_volume(request, region, slices, stack.slice_of, stack.geometry)
+            geometry = self._geometry_of_matrix()
+            slices = slices_of_volume(
+                slice_start,
+                slice_end,
+                number_of_slices=geometry.spatial_shape[0],
+                as_indices=as_indices,
+            )
+            array = matrix_array(self._opened, self._tiles(), self, request, region)[np.newaxis]
+        else:
+            stack = self._stack(
+                rtol=rtol,
+                atol=atol,
+                perpendicular_tol=perpendicular_tol,
+                allow_missing_positions=allow_missing_positions,
+            )
+            geometry = stack.geometry
+            slices = slices_of_volume(
+                slice_start,
+                slice_end,
+                number_of_slices=stack.number_of_slices,
+                as_indices=as_indices,
+            )
+            within = np.flatnonzero(
+                (stack.slice_of >= slices.start) & (stack.slice_of < slices.stop)
+            )
+            places = stack.slice_of[within] - slices.start
+            array = self._pasted(request, within, places, slices.count, region)
+        cut: Any = (slice_of(slices), slice_of(region.rows), slice_of(region.columns))
+        return self._volume_of(request, array, geometry[cut])
 
     def get_total_pixel_matrix(  # type: ignore[override]
         self,
@@ -220,9 +241,7 @@ class InSpace(Described):
         UnknownSegment, OverlappingSegments, InvalidFractions, InvalidTransform
             As in `get_volume`.
         """
-        tiling = self._opened.tiling
-        if tiling is None:
-            raise self._no_matrix()
+        tiling = self._tiles()
         request = self._request(
             segment_numbers,
             combine_segments=combine_segments,
@@ -244,53 +263,33 @@ class InSpace(Described):
         )
         return matrix_array(self._opened, tiling, self, request, region)
 
-    def _frame_of_reference(self) -> str:
-        uid = self.get("FrameOfReferenceUID")
-        if not uid:
-            raise NoVolume(
-                f"{self.url} has no Frame of Reference UID (0020,0052): it lies nowhere in space. "
-                "Read it with get_pixels_by_source_instance or get_stored_frames."
-            )
-        return str(uid)
-
-    def _matrix_volume(
-        self, request: Request, region: Region, asked: tuple[Any, Any, bool]
-    ) -> Volume:
-        tiling = self._opened.tiling
-        if tiling is None:
+    def _tiles(self) -> Tiling:
+        if self._opened.tiling is None:
             raise self._no_matrix()
-        self._frame_of_reference()
-        geometry = self._geometry_of_matrix()
-        _slices(asked, geometry.spatial_shape[0])
-        array = matrix_array(self._opened, tiling, self, request, region)[np.newaxis]
-        cut: Any = (slice(None), slice(region.rows.start, None), slice(region.columns.start, None))
-        return self._volume(request, array, geometry[cut])
+        return self._opened.tiling
 
-    def _stacked_volume(
+    def _pasted(
         self,
         request: Request,
-        region: Region,
-        slices: Span,
-        slice_of: NDArray[np.intp],
-        geometry: VolumeGeometry,
-    ) -> Volume:
-        within = np.flatnonzero((slice_of >= slices.start) & (slice_of < slices.stop))
+        frames: NDArray[np.intp],
+        places: NDArray[np.intp],
+        count: int,
+        region: Region | None = None,
+    ) -> NDArray[Any]:
+        """Read those of some frames that show the segments asked for, each to its place."""
         selection = select(
-            within,
-            slice_of[within] - slices.start,
+            frames,
+            places,
             segments=self._segment_of_frame(),
             numbers=request.numbers,
             stripe=places_at_once(self._opened),
         )
-        rows = slice(region.rows.start, region.rows.stop)
-        columns = slice(region.columns.start, region.columns.stop)
-        array = stack_array(
-            self._opened, self, request, selection, slices.count, rows=rows, columns=columns
-        )
-        cut: Any = (slice(slices.start, slices.stop), rows, columns)
-        return self._volume(request, array, geometry[cut])
+        crop = {}
+        if region is not None:
+            crop = {"rows": slice_of(region.rows), "columns": slice_of(region.columns)}
+        return stack_array(self._opened, self, request, selection, count, **crop)
 
-    def _volume(self, request: Request, array: NDArray[Any], geometry: VolumeGeometry) -> Volume:
+    def _volume_of(self, request: Request, array: NDArray[Any], geometry: VolumeGeometry) -> Volume:
         from highdicom import RGB_COLOR_CHANNEL_DESCRIPTOR, Volume
 
         channels: dict[Any, Sequence[Any]] | None = None
@@ -302,11 +301,6 @@ class InSpace(Described):
             array=array,
             affine=geometry.affine,
             coordinate_system=geometry.coordinate_system,
-            frame_of_reference_uid=self._frame_of_reference(),
+            frame_of_reference_uid=geometry.frame_of_reference_uid,
             channels=channels,
         )
-
-
-def _slices(asked: tuple[Any, Any, bool], count: int) -> Span:
-    start, end, as_indices = asked
-    return slices_of_volume(start, end, number_of_slices=count, as_indices=as_indices)

@@ -11,8 +11,7 @@ from pydicom.tag import BaseTag
 from nearline.errors import InvalidOption, MissingFrames, WrongKind
 from nearline.image.dimensions import dimension_indices, tag_of, unknown_dimension
 from nearline.image.segmentation.by_source import BySource
-from nearline.image.segmentation.pasting import places_at_once, stack_array
-from nearline.image.segmentation.selection import matching, select
+from nearline.image.segmentation.selection import matching
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -170,14 +169,7 @@ class Segmentation(BySource):
                 f"{' and others' if len(missing) > 5 else ''}. Pass "
                 "assert_missing_frames_are_empty=True to have background there."
             )
-        selection = select(
-            frames,
-            places,
-            segments=self._segment_of_frame(),
-            numbers=request.numbers,
-            stripe=places_at_once(self._opened),
-        )
-        return stack_array(self._opened, self, request, selection, len(wanted))
+        return self._pasted(request, frames, places, len(wanted))
 
     def _pointers(self, given: Sequence[int | BaseTag | str]) -> list[BaseTag]:
         tags, known = [tag_of(one) for one in given], self.dimension_index_pointers
