@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from nearline.opening import open  # noqa: A004
     from nearline.pm import pmread
     from nearline.reports.srread import srread
+    from nearline.seg import segread
     from nearline.settings import Settings
     from nearline.traffic import Traffic
 
@@ -146,6 +147,7 @@ __all__ = [
     "pmread",
     "read_regions",
     "seg",
+    "segread",
     "settings",
     "sr",
     "srread",
@@ -172,6 +174,7 @@ _HOMES = {
     "open": "nearline.opening",
     "open_series": "nearline.image.series.open_series",
     "pmread": "nearline.pm",
+    "segread": "nearline.seg",
     "read_regions": "nearline.image.many.read_regions",
     "srread": "nearline.reports.srread",
 }
