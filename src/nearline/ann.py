@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from nearline.annotations.annotations import MicroscopyBulkSimpleAnnotations
 from nearline.annotations.annread import annread
-from nearline.annotations.enums import (
-    AnnotationCoordinateTypeValues,
-    AnnotationGroupGenerationTypeValues,
-    GraphicTypeValues,
-    PixelOriginInterpretationValues,
-)
 from nearline.annotations.graphic_data import GraphicData
 from nearline.annotations.group import AnnotationGroup
 from nearline.annotations.measurements import Measurements
 from nearline.annotations.selection import AnnotationSelection
+
+if TYPE_CHECKING:
+    from highdicom.ann import (
+        AnnotationCoordinateTypeValues,
+        AnnotationGroupGenerationTypeValues,
+        GraphicTypeValues,
+        PixelOriginInterpretationValues,
+    )
 
 __all__ = [
     "AnnotationCoordinateTypeValues",
@@ -27,3 +31,12 @@ __all__ = [
     "PixelOriginInterpretationValues",
     "annread",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Take highdicom's enumerations from highdicom, whose import takes its time, when used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'nearline.ann' has no attribute {name!r}")
+    import highdicom.ann
+
+    return getattr(highdicom.ann, name)

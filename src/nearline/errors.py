@@ -157,7 +157,7 @@ class InvalidFractions(InvalidDicom, RuntimeError):
     """A fractional segmentation holds values that are none of its fractions."""
 
 
-class WrongKind(NearlineError, ValueError):
+class WrongKind(NearlineError, ValueError, RuntimeError):
     """A DICOM object of another kind than the function reads."""
 
 

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from nearline.reports.srread import srread
+from nearline.reports.table import measurements
 
-__all__ = ["srread"]
-
-
-def srread(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Read a DICOM Structured Report; not in this release.
-
-    Raises
-    ------
-    NotImplementedError
-        Always; the message says what to use meanwhile.
-    """
-    raise NotImplementedError(
-        "nearline.sr.srread comes with a later release. Meanwhile highdicom reads the same "
-        "object over nearline: highdicom.sr.srread(nl.open(url))."
-    )
+__all__ = ["measurements", "srread"]

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.sequence import Sequence as DicomSequence
 
-from nearline.annotations.enums import (
-    AnnotationCoordinateTypeValues,
-    AnnotationGroupGenerationTypeValues,
-    GraphicTypeValues,
-)
 from nearline.annotations.group import AnnotationGroup
 from nearline.annotations.lazy_part import LazyPart
 from nearline.annotations.outline import GROUPS, Outline
-from nearline.dicom.coded_concept import CodedConcept, same_code
+from nearline.dicom.coded_concept import same_code
 from nearline.errors import InvalidOption, UnknownAnnotation
 
 if TYPE_CHECKING:
+    from highdicom.ann import (
+        AnnotationCoordinateTypeValues,
+        AnnotationGroupGenerationTypeValues,
+        GraphicTypeValues,
+    )
+    from highdicom.sr import CodedConcept
     from pydicom.dataset import Dataset
     from pydicom.sr.coding import Code
     from pydicom.uid import UID
@@ -59,6 +60,8 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
     @property
     def annotation_coordinate_type(self) -> AnnotationCoordinateTypeValues:
         """Whether coordinates are pixels of an image or mm in a frame of reference."""
+        from highdicom.ann import AnnotationCoordinateTypeValues
+
         return AnnotationCoordinateTypeValues(self._outline.header.text(_COORDINATE_TYPE))
 
     def get_annotation_group(
@@ -134,12 +137,12 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
         ValueError
             DICOM knows no such graphic type or algorithm type.
         """
-        if graphic_type is not None:
-            graphic_type = GraphicTypeValues(getattr(graphic_type, "value", graphic_type))
-        if algorithm_type is not None:
-            algorithm_type = AnnotationGroupGenerationTypeValues(
-                getattr(algorithm_type, "value", algorithm_type)
-            )
+        if graphic_type is not None or algorithm_type is not None:
+            from highdicom.ann import AnnotationGroupGenerationTypeValues, GraphicTypeValues
+
+            graphic_type = None if graphic_type is None else GraphicTypeValues(graphic_type)
+            if algorithm_type is not None:
+                algorithm_type = AnnotationGroupGenerationTypeValues(algorithm_type)
         wanted_algorithm = (algorithm_name, algorithm_family, algorithm_version)
 
         category, kind = annotated_property_category, annotated_property_type
@@ -166,10 +169,10 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
 
     def __repr__(self) -> str:
         """Say in short what this is; `str` prints all elements, as pydicom does."""
-        count = len(self._groups)
+        count, kind = len(self._groups), self._outline.header.text(_COORDINATE_TYPE)
         return (
             f"<nearline.ann.MicroscopyBulkSimpleAnnotations {self.url}: "
-            f"{count} group{'s' if count != 1 else ''}, {self.annotation_coordinate_type.value}>"
+            f"{count} group{'s' if count != 1 else ''}, {kind}>"
         )
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearline.annotations.shapes import bounds, centroids
-from nearline.dicom.coded_concept import same_code
+from nearline.dicom.coded_concept import code_of, same_code
 from nearline.errors import InvalidAnnotations, MissingExtra, UnknownAnnotation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
+    from pydicom.dataset import Dataset
 
     from nearline.annotations.group import AnnotationGroup
     from nearline.annotations.selection import AnnotationSelection
@@ -43,7 +44,7 @@ def frame_of(
         values = selection.measured(chosen)
     columns: dict[str, NDArray[Any]] = {}
     axes = "xyz"[: data.coordinates.shape[1]]
-    kind = group.graphic_type.value
+    kind = group._kind
     middle, (least, greatest) = centroids(data, kind), bounds(data, kind)
     for name, array in (("centroid_{}", middle), ("{}_min", least), ("{}_max", greatest)):
         columns |= {name.format(axis): array[:, i] for i, axis in enumerate(axes)}
@@ -52,7 +53,7 @@ def frame_of(
     items = group.get("MeasurementsSequence") or ()
     frame.attrs["coordinate_type"] = group._coordinate_type
     frame.attrs["units"] = {
-        label: items[number].unit.value for label, number in zip(labels, chosen, strict=True)
+        label: _unit(items[number]) for label, number in zip(labels, chosen, strict=True)
     }
     return frame
 
@@ -60,7 +61,8 @@ def frame_of(
 def _choose(group: AnnotationGroup, wanted: Sequence[Any] | None) -> tuple[list[int], list[str]]:
     """Return which measurements are meant, and how their columns are called."""
     items = group.get("MeasurementsSequence") or ()
-    meanings = [item.name.meaning for item in items]
+    names = [code_of(item.ConceptNameCodeSequence[0]) for item in items]
+    meanings = [name.meaning for name in names]
     if wanted is None:
         chosen, labels = list(range(len(items))), meanings
     else:
@@ -68,11 +70,11 @@ def _choose(group: AnnotationGroup, wanted: Sequence[Any] | None) -> tuple[list[
         for one in [wanted] if isinstance(wanted, str) else wanted:
             found = [
                 number
-                for number, item in enumerate(items)
+                for number, name in enumerate(names)
                 if (
-                    item.name.meaning.casefold() == one.casefold()
+                    name.meaning.casefold() == one.casefold()
                     if isinstance(one, str)
-                    else same_code(item.name, one)
+                    else same_code(name, one)
                 )
             ]
             if not found:
@@ -84,7 +86,7 @@ def _choose(group: AnnotationGroup, wanted: Sequence[Any] | None) -> tuple[list[
             labels += [one if isinstance(one, str) else meanings[n] for n in found]
     often = Counter(labels)
     labels = [
-        f"{label} [{items[number].unit.value}]" if often[label] > 1 else label
+        f"{label} [{_unit(items[number])}]" if often[label] > 1 else label
         for label, number in zip(labels, chosen, strict=True)
     ]
     # The same name and the same unit: told apart by their place.
@@ -93,6 +95,10 @@ def _choose(group: AnnotationGroup, wanted: Sequence[Any] | None) -> tuple[list[
         f"{label} #{number + 1}" if often[label] > 1 else label
         for label, number in zip(labels, chosen, strict=True)
     ]
+
+
+def _unit(item: Dataset) -> str:
+    return code_of(item.MeasurementUnitsCodeSequence[0]).value
 
 
 def _pandas() -> Any:

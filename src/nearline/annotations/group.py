@@ -10,21 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import UID
 
-from nearline.annotations.enums import (
-    AnnotationCoordinateTypeValues,
-    AnnotationGroupGenerationTypeValues,
-    GraphicTypeValues,
-)
 from nearline.annotations.lazy_part import LazyPart
 from nearline.annotations.measurements import Measurements
 from nearline.annotations.outline import MEASUREMENTS, Outline
 from nearline.annotations.stored import StoredGroup
-from nearline.dicom.coded_concept import CodedConcept, as_concept, same_code
+from nearline.dicom.coded_concept import as_concept, same_code
 from nearline.dicom.elements import element_places, tag_name
 from nearline.dicom.late_element import late_element
 from nearline.errors import InvalidAnnotations, InvalidDicom, UnknownAnnotation
 
 if TYPE_CHECKING:
+    from highdicom.ann import (
+        AnnotationCoordinateTypeValues,
+        AnnotationGroupGenerationTypeValues,
+        GraphicTypeValues,
+    )
+    from highdicom.sr import CodedConcept
     from pandas import DataFrame
     from pydicom.dataset import Dataset
     from pydicom.sr.coding import Code
@@ -42,12 +43,7 @@ _GENERATION = 0x006A0007
 _COUNT = 0x006A000C
 _COMMON_Z = 0x006A0010
 
-_CODES = (
-    "AnnotationPropertyCategoryCodeSequence",
-    "AnnotationPropertyTypeCodeSequence",
-    "AnatomicRegionSequence",
-    "PrimaryAnatomicStructureSequence",
-)
+_GRAPHIC_TYPES = frozenset(("POINT", "POLYLINE", "POLYGON", "ELLIPSE", "RECTANGLE"))
 
 
 class AnnotationGroup(LazyPart):
@@ -91,13 +87,9 @@ class AnnotationGroup(LazyPart):
     @property
     def graphic_type(self) -> GraphicTypeValues:
         """What the points of each annotation mean."""
-        found = self._text(_GRAPHIC_TYPE)
-        try:
-            return GraphicTypeValues(found)
-        except ValueError:
-            raise InvalidAnnotations(
-                f"{self._name} has the graphic type {found!r}, which DICOM does not know."
-            ) from None
+        from highdicom.ann import GraphicTypeValues
+
+        return GraphicTypeValues(self._kind)
 
     @property
     def number_of_annotations(self) -> int:
@@ -107,6 +99,8 @@ class AnnotationGroup(LazyPart):
     @property
     def algorithm_type(self) -> AnnotationGroupGenerationTypeValues:
         """How the annotations were made."""
+        from highdicom.ann import AnnotationGroupGenerationTypeValues
+
         return AnnotationGroupGenerationTypeValues(self._text(_GENERATION))
 
     @property
@@ -127,12 +121,12 @@ class AnnotationGroup(LazyPart):
     @property
     def anatomic_regions(self) -> list[CodedConcept]:
         """Anatomic regions that the annotations lie in; may be empty."""
-        return list(self.get("AnatomicRegionSequence") or ())
+        return [as_concept(one) for one in self.get("AnatomicRegionSequence") or ()]
 
     @property
     def primary_anatomic_structures(self) -> list[CodedConcept]:
         """Anatomic structures that the annotations represent; may be empty."""
-        return list(self.get("PrimaryAnatomicStructureSequence") or ())
+        return [as_concept(one) for one in self.get("PrimaryAnatomicStructureSequence") or ()]
 
     # --- coordinates ----------------------------------------------------------
 
@@ -252,7 +246,7 @@ class AnnotationGroup(LazyPart):
         chosen = [
             number
             for number, item in enumerate(items)
-            if name is None or same_code(item.name, name)
+            if name is None or same_code(item.ConceptNameCodeSequence[0], name)
         ]
         values = self._stored().measurements(chosen, self.number_of_annotations)
         return [items[n].name for n in chosen], values, [items[n].unit for n in chosen]
@@ -294,18 +288,32 @@ class AnnotationGroup(LazyPart):
         return f"Annotation group {self._index + 1} of {self._outline.header.url}"
 
     @property
+    def _kind(self) -> str:
+        found = self._text(_GRAPHIC_TYPE)
+        if found not in _GRAPHIC_TYPES:
+            raise InvalidAnnotations(
+                f"{self._name} has the graphic type {found!r}, which DICOM does not know."
+            )
+        return found
+
+    @property
     def _coordinate_type(self) -> str:
         return self._outline.header.text(0x006A0001)
 
     def _dimensions(self, wanted: str | AnnotationCoordinateTypeValues) -> int:
         text = str(getattr(wanted, "value", wanted))
-        there = AnnotationCoordinateTypeValues(self._coordinate_type)
+        there = self._coordinate_type
+        if there not in ("2D", "3D"):
+            raise InvalidAnnotations(
+                f"{self._outline.header.url} has the annotation coordinate type {there!r}, which "
+                "DICOM does not know."
+            )
         if text != there:
             raise UnknownAnnotation(
                 f"Graphic data of {self._outline.header.url} is not available for coordinate type "
-                f'"{text}": its annotations are {there.value}.'
+                f'"{text}": its annotations are {there}.'
             )
-        return int(there.value[0])
+        return int(there[0])
 
     def _stored(self) -> StoredGroup:
         z = self._encoded_value(_COMMON_Z)
@@ -313,7 +321,7 @@ class AnnotationGroup(LazyPart):
         if len(z) == 8:
             little = self._outline.header.little_endian
             common = float(np.frombuffer(z, "<f8" if little else ">f8")[0])
-        return StoredGroup(self._outline, self._index, self.graphic_type, common, self._name)
+        return StoredGroup(self._outline, self._index, self._kind, common, self._name)
 
     def _encoded_value(self, tag: int) -> bytes:
         start, stop = self._places.get(tag, (0, 0))
@@ -332,8 +340,7 @@ class AnnotationGroup(LazyPart):
         found = self.get(keyword)
         if not found:
             raise InvalidAnnotations(f"{self._name} lacks the code {keyword}.")
-        code: CodedConcept = found[0]
-        return code
+        return as_concept(found[0])
 
     def _origin(self) -> tuple[Any, ...]:
         return self._outline, self._index
@@ -347,23 +354,19 @@ class AnnotationGroup(LazyPart):
             for sequence, number in zip(path[::2], path[1::2], strict=True):
                 part = part[sequence].value[number]
             part[tag] = late_element(outline.source, header.encoding, tag, vr, offset, length)
-        for keyword in _CODES:
-            for code in dataset.get(keyword) or ():
-                as_concept(code)
         for number, one in enumerate(dataset.get("MeasurementsSequence") or ()):
             one.__class__ = Measurements
             one._stored, one._item = self._stored(), number
             for keyword in ("ConceptNameCodeSequence", "MeasurementUnitsCodeSequence"):
                 if not one.get(keyword):
                     raise InvalidAnnotations(f"{self._name} has a measurement without {keyword}.")
-                as_concept(one[keyword].value[0])
         return dataset
 
     def __repr__(self) -> str:
         """Say in short what this is; `str` prints all elements, as pydicom does."""
         return (
             f"<nearline.ann.AnnotationGroup {self.number}: {self.label!r}, "
-            f"{self.number_of_annotations} x {self.graphic_type.value}>"
+            f"{self.number_of_annotations} x {self._text(_GRAPHIC_TYPE)}>"
         )
 
 

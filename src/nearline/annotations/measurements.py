@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from nearline.dicom.coded_concept import as_concept
+
 if TYPE_CHECKING:
+    from highdicom.sr import CodedConcept
+
     from nearline.annotations.stored import StoredGroup
-    from nearline.dicom.coded_concept import CodedConcept
 
 __all__ = ["Measurements"]
 
@@ -24,14 +27,12 @@ class Measurements(Dataset):
     @property
     def name(self) -> CodedConcept:
         """What was measured."""
-        found: CodedConcept = self.ConceptNameCodeSequence[0]
-        return found
+        return as_concept(self.ConceptNameCodeSequence[0])
 
     @property
     def unit(self) -> CodedConcept:
         """Unit of the values."""
-        found: CodedConcept = self.MeasurementUnitsCodeSequence[0]
-        return found
+        return as_concept(self.MeasurementUnitsCodeSequence[0])
 
     def get_values(self, number_of_annotations: int) -> NDArray[np.float32]:
         """Return the values of all annotations.

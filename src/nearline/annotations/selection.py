@@ -17,11 +17,11 @@ from nearline.dicom.coded_concept import same_code
 from nearline.errors import UnknownAnnotation
 
 if TYPE_CHECKING:
+    from highdicom.sr import CodedConcept
     from pandas import DataFrame
     from pydicom.sr.coding import Code
 
     from nearline.annotations.group import AnnotationGroup
-    from nearline.dicom.coded_concept import CodedConcept
 
 __all__ = ["AnnotationSelection", "select"]
 
@@ -54,7 +54,11 @@ class AnnotationSelection:
     ) -> tuple[list[CodedConcept], NDArray[np.float32], list[CodedConcept]]:
         """Read measurements of these annotations, as `AnnotationGroup.get_measurements` does."""
         items = self.group.get("MeasurementsSequence") or ()
-        chosen = [n for n, one in enumerate(items) if name is None or same_code(one.name, name)]
+        chosen = [
+            n
+            for n, one in enumerate(items)
+            if name is None or same_code(one.ConceptNameCodeSequence[0], name)
+        ]
         names, units = [items[n].name for n in chosen], [items[n].unit for n in chosen]
         return names, self.measured(chosen), units
 
@@ -86,7 +90,7 @@ def select(
             f"{dimensions} numbers."
         )
     low, high = corners.min(axis=0), corners.max(axis=0)
-    kind = group.graphic_type.value
+    kind = group._kind
     blocks = None if group._graphic_data is not None else _kept_blocks(group, dimensions)
     hit: NDArray[np.intp]
     if blocks is None:
