@@ -17,7 +17,19 @@ def run() -> None:
 
     from nearline.errors import NearlineError
 
-    from . import cache, collect, families, info, region, selftest, xnat
+    from . import (
+        cache,
+        collect,
+        families,
+        info,
+        ls,
+        montage,
+        region,
+        segments,
+        selftest,
+        volume,
+        xnat,
+    )
 
     app = typer.Typer(
         name="nearline",
@@ -27,7 +39,11 @@ def run() -> None:
         pretty_exceptions_enable=False,
     )
     app.command("info")(info.info)
+    app.command("ls")(ls.ls)
     app.command("region")(region.region)
+    app.command("volume")(volume.volume)
+    app.command("segments")(segments.segments)
+    app.command("montage")(montage.montage)
     app.command("selftest")(selftest.selftest)
     app.command("collect")(collect.collect)
     app.command("families")(families.families)

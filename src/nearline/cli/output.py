@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["JsonOption", "bytes_text", "print_json", "print_table"]
+__all__ = ["JsonOption", "bytes_text", "print_json", "print_rows", "print_table"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
@@ -44,3 +44,18 @@ def print_table(values: Mapping[str, object]) -> None:
     for name, value in values.items():
         table.add_row(name, "" if value is None else Console().render_str(str(value), markup=False))
     Console().print(table)
+
+
+def print_rows(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print columns under their titles, numbers to the right; values without markup."""
+    table = Table(box=None, pad_edge=False)
+    for place, title in enumerate(titles):
+        numbers = all(isinstance(row[place], int) for row in rows)
+        table.add_column(title, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Console().render_str(_text(value), markup=False) for value in row))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
