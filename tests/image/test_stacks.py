@@ -58,6 +58,9 @@ def test_slices_and_affine_are_highdicoms(drawn):
     spacing, places = get_volume_positions(
         planes.positions, planes.orientation, spacing_hint=planes.slice_spacing, **options
     )
+    if places and not options["allow_duplicate_positions"] and len(set(places)) < len(places):
+        # Two frames, nearly at one place, are one slice: highdicom says so later.
+        places = None
     if places is None:
         with pytest.raises(RuntimeError) as caught:
             stack_of(planes, name="mr.dcm", **options)

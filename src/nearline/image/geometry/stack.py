@@ -176,9 +176,10 @@ def stack_of(
                 f"The frames of {name} do not make a volume: "
                 + _reason(distinct, planes.orientation, hint, allow_missing_positions)
             )
+        slice_of = np.asarray(places, np.intp)[which]
         number_of_slices = max(places) + 1
         geometry = VolumeGeometry.from_attributes(
-            image_position=distinct[places.index(0)].tolist(),
+            image_position=planes.positions[np.argmin(slice_of)].tolist(),
             image_orientation=planes.orientation.tolist(),
             rows=planes.shape[0],
             columns=planes.shape[1],
@@ -192,7 +193,10 @@ def stack_of(
         raise
     except ValueError as error:
         raise NoVolume(f"The frames of {name} do not make a volume: {error}") from None
-    return Stack(np.asarray(places, np.intp)[which], number_of_slices, geometry)
+    if not allow_duplicate_positions and len(set(places)) < len(places):
+        # Nearly one place: less apart than the spacing that the image announces.
+        raise _duplicates(slice_of, name)
+    return Stack(slice_of, number_of_slices, geometry)
 
 
 def _rows(
