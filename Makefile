@@ -10,10 +10,12 @@ READY := $(VENV)/ready-$(shell cksum < pyproject.toml | tr ' ' '-')
 PYTEST_OPTIONS ?= -n 2 --dist loadgroup
 PYTEST_TARGETS ?=
 BENCH_OPTIONS ?=
+SOAK_OPTIONS ?=
 MEASUREMENTS_BENCH_OPTIONS ?=
+SOAK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint audit docs format bench clean
+.PHONY: help demo test lint audit docs format bench soak clean
 
 help:
 	@echo "make demo   a remote slide beside highdicom and s3fs, then an XNAT project (pictures in demo/)"
@@ -22,6 +24,7 @@ help:
 	@echo "make audit  known vulnerabilities of what is installed (asks PyPI)"
 	@echo "make docs   the documentation as a site, in site/"
 	@echo "make bench  the tables of the README, highdicom and bx beside it (20 ms each way; half an hour)"
+	@echo "make soak   a million random reads under faults, every one held against the truth"
 	@echo "make format let ruff rewrite the code"
 	@echo "make clean  remove the environment and what the above wrote"
 
@@ -74,6 +77,9 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
 	$(BIN)/python -m benchmarks.measurements $(MEASUREMENTS_BENCH_OPTIONS)
+
+soak: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m soak $(SOAK_OPTIONS)
 
 clean:
 	rm -rf $(VENV) demo site build dist benchmarks/results

@@ -1,0 +1,39 @@
+"""``python -m soak --operations 1000000``: prints what was done, the faults, and what was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from soak.plants import PLANTS
+from soak.run import Plan, soak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="soak", description=__doc__)
+    parser.add_argument("--operations", type=int, default=1_000_000)
+    parser.add_argument("--collections", type=int, default=300)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--round", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plant", choices=PLANTS)
+    given = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = soak(Plan(**vars(given)), Path(folder))
+    print(f"{outcome.operations:,} operations in {time.monotonic() - began:.0f} s")
+    for title, counter in (("ended as", outcome.done), ("faults", outcome.faults)):
+        print(f"{title}: {counter.total():,}")
+        for name, count in counter.most_common():
+            print(f"  {count:>10,}  {name}")
+    print(f"wrong results: {len(outcome.wrong)}")
+    for sentence in outcome.wrong[:20]:
+        print(f"  {sentence}")
+    sys.exit(bool(outcome.wrong))
+
+
+if __name__ == "__main__":
+    main()
