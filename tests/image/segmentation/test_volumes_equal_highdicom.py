@@ -1,0 +1,29 @@
+"""`get_volume` of whatever highdicom writes, with every option, equals highdicom's."""
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from image.segmentation.drawn import recipes, written
+from image.segmentation.equal import assert_equal
+from image.segmentation.options import crops, leaves_one_label, segment_options
+
+SLOW = settings(
+    deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), derandomize=True
+)
+
+
+@SLOW
+@given(st.data())
+def test_volumes(data):
+    recipe = data.draw(recipes())
+    content = written(recipe)
+    for _ in range(4):
+        options = data.draw(segment_options(recipe))
+        if leaves_one_label(recipe, options):
+            continue
+        slices, rows, columns = recipe.shape
+        crop = data.draw(crops({"row": rows, "column": columns}))
+        # An axis cropped to nothing has no geometry in either library, but different errors.
+        along = data.draw(st.sampled_from([{}, {"slice_start": 2}, {"slice_start": -1}]))
+        assume(all(crop.get(f"{a}_start", 1) != crop.get(f"{a}_end") for a in ("row", "column")))
+        assert_equal(content, "get_volume", **options, **crop, **along)
