@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nearline.errors import NearlineError
+from nearline.fetch.at_hand import AtHand, NotAtHand
 from nearline.fetch.file import RemoteFile
 from nearline.fetch.reader import Reader
 from nearline.settings import Settings, current
@@ -11,6 +13,8 @@ from nearline.storage.resolve import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from nearline.dicom.hints import FrameHints
 
 __all__ = ["open", "open_reader"]
 
@@ -79,4 +83,14 @@ def open(target: Any, *, storage_options: Mapping[str, Any] | None = None) -> Re
     InvalidOption
         `storage_options` holds an unknown name.
     """
-    return RemoteFile(open_reader(target, storage_options=storage_options))
+    return RemoteFile(open_reader(target, storage_options=storage_options), _hints_of)
+
+
+def _hints_of(reader: Reader) -> FrameHints | None:
+    """Return hints for a DICOM file, once so much of it is there that they cost no request."""
+    from nearline.dicom.hints import frame_hints
+
+    try:
+        return frame_hints(AtHand(reader))
+    except (NotAtHand, NearlineError):
+        return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from nearline.fetch.batch import Ahead
+from nearline.fetch.hints import Course, Hints
 from nearline.fetch.reader import Reader
 from nearline.ranges import ByteRange
 from nearline.storage.source import Buffer
@@ -18,7 +19,9 @@ __all__ = ["RemoteFile"]
 _KIB = 1 << 10
 _SMALLEST_WINDOW = 64 * _KIB
 _LARGEST_WINDOW = 4096 * _KIB
-_OVERLAPPING_WINDOW = 256 * _KIB
+_OVERLAPPING_WINDOW = 512 * _KIB
+_HINTED_GROWTH = 256 * _KIB
+_TRIES = 8
 
 
 class RemoteFile(io.BufferedIOBase):
@@ -26,8 +29,9 @@ class RemoteFile(io.BufferedIOBase):
 
     Small reads are served from a window of 64 KiB, which doubles up to 4 MiB
     as long as reads follow one another; the next window is then fetched while
-    this one is used. After a jump the window is small again. What is fetched
-    goes through the cache as all other reads do.
+    this one is used. After a jump the window is small again, unless hints tell
+    what will be read. What is fetched goes through the cache as all other reads
+    do, and nothing is fetched ahead while what is read is there already.
 
     Safe to share between threads, although they share its position too.
     Pickles when its source does.
@@ -36,6 +40,9 @@ class RemoteFile(io.BufferedIOBase):
     ----------
     reader : Reader
         Belongs to the file: closing the file closes it.
+    find_hints : callable, optional
+        Takes the reader and returns `Hints`, or None as long as there are none;
+        asked at the first jumps.
 
     Attributes
     ----------
@@ -48,7 +55,9 @@ class RemoteFile(io.BufferedIOBase):
 
     mode = "rb"
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(
+        self, reader: Reader, find_hints: Callable[[Reader], Hints | None] | None = None
+    ) -> None:
         super().__init__()
         self.reader = reader
         self.name = reader.url
@@ -60,6 +69,12 @@ class RemoteFile(io.BufferedIOBase):
         self._window_size = _SMALLEST_WINDOW
         self._next: Ahead | None = None
         self._hinted: Ahead | None = None
+        self._find_hints = find_hints
+        self._hints: Hints | None = None
+        self._tries = _TRIES if find_hints else 0
+        self._left = 0
+        self._course: Course | None = None
+        self._expected: frozenset[int] = frozenset()
 
     # --- reading ----------------------------------------------------------
 
@@ -181,7 +196,7 @@ class RemoteFile(io.BufferedIOBase):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
-        return _reopen, (self.reader, self._position)
+        return _reopen, (self.reader, self._find_hints, self._position)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -202,15 +217,32 @@ class RemoteFile(io.BufferedIOBase):
     def _take(self, length: int) -> Buffer:
         if length == 0:
             return b""
+        if self._position != self._left and self._hints is not None:
+            self._jump()
         if len(self._rest()) < length:
             self._fill(length)
         found = self._rest()[:length]
         self._position += length
+        self._left = self._position
         return found
+
+    def _jump(self) -> None:
+        found = None if self._hints is None else self._hints.jumped(self._left, self._position)
+        self._course = found or self._course
 
     def _fill(self, length: int) -> None:
         """Have the window begin at the position and hold at least `length` bytes."""
         start = self._position
+        if start != self._left and self._hints is None and self._tries and self._find_hints:
+            self._tries -= 1
+            self._hints = self._find_hints(self.reader)
+            self._jump()
+        course, self._course = self._course, None
+        if course is not None:
+            (first, end), _ = course
+            if first <= start and start + length <= end:
+                self._follow(course)
+                return
         window_stop = self._window_start + len(self._window)
         follows = self._window_start <= start <= window_stop + self._window_size
         if not follows:
@@ -222,14 +254,48 @@ class RemoteFile(io.BufferedIOBase):
         if length > self._window_size:
             # Larger reads go for exactly what they ask.
             stop = start + length
+        missing = self._next is not None or self.reader.at_hand(start + len(kept), stop) < stop
+        self._show(start, kept, stop)
+        # Where hints lack only the length of a run, its beginning does not wait for its growth.
+        grows = self._hints is not None and self._window_size < _HINTED_GROWTH
+        overlaps = follows and self._window_size >= _OVERLAPPING_WINDOW
+        self._fetch_next(missing and (grows or overlaps), stop)
+
+    def _follow(self, course: Course) -> None:
+        """Fill the window as a hint says, and have fetched what comes after it."""
+        (first, stop), following = course
+        start = self._position
+        kept = self._rest()
+        missing = first in self._expected or self.reader.at_hand(start + len(kept), stop) < stop
+        ahead = None
+        expected, self._expected = self._expected, frozenset[int]()
+        if missing:
+            self._expected = frozenset(
+                one.start
+                for one in following
+                if one.start in expected or self.reader.at_hand(*one) < one.stop
+            )
+            ahead = self.reader.ahead([one for one in following if one.start in self._expected])
+        try:
+            self._show(start, kept, stop)
+        finally:
+            # What was hinted at before is given up only now that it has been read.
+            used, self._hinted = (self._hinted, self._next), ahead
+            self._next = None
+            for one in used:
+                if one is not None:
+                    one.release()
+        self._window_size = _SMALLEST_WINDOW
+
+    def _show(self, start: int, kept: memoryview, stop: int) -> None:
+        """Have the window reach from `start`, of which `kept` is there, to `stop`."""
         fetched = self.reader.read(start + len(kept), stop)
         self._window = memoryview(b"".join((kept, fetched))) if kept else fetched
         self._window_start = start
-        self._fetch_next(follows, stop)
 
-    def _fetch_next(self, follows: bool, start: int) -> None:
+    def _fetch_next(self, wanted: bool, start: int) -> None:
         used, self._next = self._next, None
-        if follows and self._window_size >= _OVERLAPPING_WINDOW and start < self.size:
+        if wanted and start < self.size:
             following = min(2 * self._window_size, _LARGEST_WINDOW)
             self._next = self.reader.ahead(
                 [ByteRange(start, min(start + following, self.size))], hold=True
@@ -238,7 +304,9 @@ class RemoteFile(io.BufferedIOBase):
             used.release()
 
 
-def _reopen(reader: Reader, position: int) -> RemoteFile:
-    file = RemoteFile(reader)
+def _reopen(
+    reader: Reader, find_hints: Callable[[Reader], Hints | None] | None, position: int
+) -> RemoteFile:
+    file = RemoteFile(reader, find_hints)
     file.seek(position)
     return file

@@ -195,6 +195,17 @@ class Reader:
             self._version, span, partial(self._collect, cache=cache), window=window, cache=cache
         )
 
+    def at_hand(self, start: int, stop: int) -> int:
+        """Return up to where bytes from `start` on can be read without a request; `stop` at most.
+
+        Of bytes on their way, those that have come count.
+        """
+        span = self._checked_range(ByteRange(start, stop))
+        prefix = self._prefix
+        if prefix is not None and stop <= len(prefix):
+            return stop
+        return self._version.at_hand(span)
+
     def ahead(self, ranges: Sequence[ByteRange], *, hold: bool = False) -> Ahead:
         """Begin to fetch ranges that nobody waits for yet; after all that somebody waits for.
 

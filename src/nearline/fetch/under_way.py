@@ -56,6 +56,14 @@ class UnderWay:
         if flight in self._flights:
             self._flights.remove(flight)
 
+    def landed(self) -> list[ByteRange]:
+        """Return what has come and may not be kept yet."""
+        return [
+            ByteRange(flight.start, flight.position)
+            for flight in self._flights
+            if flight.position > flight.start
+        ]
+
     def joinable(self, parts: Iterable[Part]) -> tuple[list[tuple[Part, Flight]], list[Part]]:
         """Return which parts flights bring already, cut at their ends, and which remain."""
         if not self._flights:

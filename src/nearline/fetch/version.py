@@ -136,6 +136,17 @@ class ObjectVersion:
                 found = merge([*found, *self.under_way.memory.held(span)])
         return found
 
+    def at_hand(self, span: ByteRange) -> int:
+        """Return up to where a span can be had without a request."""
+        if self.in_place:
+            return span.stop
+        with engine().lock:
+            landed = self.under_way.landed()
+        for held in merge([*self.held(span), *landed]):
+            if held.start <= span.start < held.stop:
+                return min(held.stop, span.stop)
+        return span.start
+
     def put(self, start: int, data: Buffer) -> None:
         """Keep bytes, where this object's bytes are kept."""
         self.notice_balancer()
