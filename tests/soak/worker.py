@@ -1,6 +1,7 @@
 """One process that reads at random and holds every result against the truth.
 
-``python worker.py <json>`` prints lines of JSON with what it did since the one before. A result that
+``python worker.py <json>`` prints lines of JSON with what it did since the one before. A result
+that
 is right for no version of its object, a mixture of versions, or an error that is none of ours is a
 wrong result.
 """
