@@ -91,6 +91,9 @@ def volume(
             }
         )
         return
+    left_out = len(getattr(image, "skipped", ()))
+    if left_out:
+        typer.echo(f"{left_out} objects of {url} do not belong to the series.", err=True)
     shape = " x ".join(map(str, found.array.shape))
     typer.echo(
         f"{output}: {shape} {found.array.dtype}, {' x '.join(f'{one:g}' for one in spacing)} mm; "
