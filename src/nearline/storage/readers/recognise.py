@@ -17,10 +17,11 @@ from nearline.provenance import Validator
 from nearline.storage.http import HttpSource, unsigned_gcs, unsigned_s3
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
+from nearline.storage.readers.azure_blob import AdlfsSource, BlobClientSource
 from nearline.storage.readers.fsspec import FsspecSource, known_by
 from nearline.storage.readers.google_media import BlobSource, GcsfsSource
 from nearline.storage.readers.pinned import Pinned
-from nearline.storage.readers.s3fs import S3fsSource
+from nearline.storage.readers.s3fs import BotoSource, S3fsSource
 from nearline.storage.source import Source
 
 __all__ = ["recognise"]
@@ -109,6 +110,62 @@ def _s3_version(handle: Any) -> Validator:
     return Validator(size=size if isinstance(size, int) else None, etag=etag)
 
 
+def _boto(handle: Any, name: str) -> Source | None:  # noqa: ARG001
+    """Recognise files of smart_open: its client adds what the user passed with each request."""
+    if handle._version_id or handle.tell() != 0:
+        return None
+    client = handle._client
+    meta = client.client.meta
+    unsigned = type(meta.config.signature_version).__module__ == "botocore"
+    return BotoSource(
+        client,
+        handle._raw_reader._bucket,
+        handle._raw_reader._key,
+        signed=not unsigned,
+        endpoint=str(meta.endpoint_url),
+    )
+
+
+def _wrapped(handle: Any, name: str) -> Source | None:
+    """Look into smart_open's wrapper: what is decompressed on the way is of another class."""
+    return recognise(handle.__wrapped__, name)
+
+
+# --- Azure -----------------------------------------------------------------------------
+
+
+def _adlfs(handle: Any, name: str) -> Source | None:  # noqa: ARG001
+    filesystem = handle.fs
+    kind = f"{type(filesystem).__module__}.{type(filesystem).__qualname__}"
+    if (
+        kind != "adlfs.spec.AzureBlobFileSystem"
+        or handle.mode != "rb"
+        or handle.version_id
+        or handle.loc != 0
+        or filesystem.asynchronous
+    ):
+        return None
+    # adlfs describes a file without the quotes of its ETag, in listings.
+    etag = (handle.details or {}).get("etag")
+    size = (handle.details or {}).get("size")
+    quoted = etag if not etag or etag.startswith(('"', "W/")) else f'"{etag}"'
+    version = Validator(size=size if isinstance(size, int) else None, etag=quoted)
+    return AdlfsSource(filesystem, handle.container_name, handle.blob, version)
+
+
+def _blob_client(handle: Any, name: str) -> Source | None:  # noqa: ARG001
+    client = handle._blob
+    kind = f"{type(client).__module__}.{type(client).__qualname__}"
+    if (
+        kind != "azure.storage.blob._blob_client.BlobClient"
+        or client.snapshot
+        or client.version_id
+        or handle.tell() != 0
+    ):
+        return None
+    return BlobClientSource(client, handle._size)
+
+
 # --- Google Cloud Storage --------------------------------------------------------------
 
 
@@ -194,7 +251,10 @@ _READERS: dict[str, Callable[[Any, str], Source | None]] = {
     "fsspec.implementations.memory.MemoryFile": _in_memory,
     "fsspec.implementations.local.LocalFileOpener": _local_opener,
     "fsspec.implementations.http.HTTPFile": _http,
-    "adlfs.spec.AzureBlobFile": _plain_fsspec,
+    "adlfs.spec.AzureBlobFile": _adlfs,
+    "smart_open.azure.Reader": _blob_client,
+    "smart_open.s3.Reader": _boto,
+    "smart_open.utils.FileLikeProxy": _wrapped,
     "s3fs.core.S3File": _s3fs,
     "gcsfs.core.GCSFile": _gcsfs,
     "google.cloud.storage.fileio.BlobReader": _blob_reader,
