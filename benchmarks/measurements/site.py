@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.stage import ONE_WAY_S
 from nearline.testing import DelayProxy
 from nearline.testing.xnat import Archive, SimulatedXnat
+from nearline.testing.xnat.archive import Digest
 from nearline.testing.xnat.freesurfer import freesurfer_project, with_etiv
 from nearline.testing.xnat.records import Experiment
 from peers.environments import peer_python
@@ -86,7 +87,7 @@ class Site:
         """Return a cache folder that nothing has used."""
         return tempfile.mkdtemp(dir=self.root, prefix="cache-")
 
-    def overwrite(self, number: int, etiv: float, *, digest: str, bump: bool = False) -> str:
+    def overwrite(self, number: int, etiv: float, *, digest: Digest, bump: bool = False) -> str:
         """Give a session another eTIV in as many bytes; return the path of the file."""
         subject = f"{PROJECT}{number + 1:04d}"
         path = f"{subject}/stats/aseg.stats"

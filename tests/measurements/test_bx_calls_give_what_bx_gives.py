@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 import nearline as nl
-import peers
+from measurements.bx_frames import archive, frames_of_bx, same
 from nearline.errors import InvalidOption, NotFound
-from nearline.testing.xnat import Archive, SimulatedXnat, ashs_session, freesurfer_session
-from peers.environments import run_peer
+from nearline.testing.xnat import SimulatedXnat, freesurfer_session
 
 COLUMNS = [
     ["measurement", "region", "value", "ID", "eTIV"],
     ["side", "measurement", "region", "value", "ID"],
     ["side", "region", "value", "ID", "eTIV"],
 ]
-
-
-def archive() -> Archive:
-    made = Archive()
-    for project in ("ALFA", "BETA"):
-        made.add_project(project)
-    for number in range(1, 7):
-        subject = f"{number:04d}"
-        one = made.add_session("ALFA", subject=subject, label=f"{subject}_MR1")
-        if number != 3:
-            made.put_files(
-                one, "FREESURFER6", freesurfer_session(number, subject=subject, listing=60)
-            )
-            made.put_files(one, "ASHS", ashs_session(number, subject=subject))
-    other = made.add_session("BETA", subject="b1", label="b1_MR1")
-    made.put_files(other, "FREESURFER6", freesurfer_session("b", subject="b1"))
-    made.share(other.id, "ALFA")
-    return made
 
 
 @pytest.fixture
@@ -54,53 +33,14 @@ def url(server: SimulatedXnat) -> str:
     return server.address.replace("://", "://admin:admin@")
 
 
-def same(ours: pd.DataFrame, theirs: dict[str, Any]) -> None:
-    """Assert equality, cell by cell; theirs came as text."""
-    assert ours.index.name == "subject"
-    assert list(ours.columns) == theirs["columns"]
-    assert ours.index.tolist() == theirs["index"]
-    for position, name in enumerate(theirs["columns"]):
-        cells = [row[position] for row in theirs["rows"]]
-        mine = ours[name].tolist()
-        if name in ("value", "eTIV", "volume", "n_slices"):
-            assert ours[name].dtype == "float64"
-            pd.testing.assert_series_equal(
-                pd.Series(mine), pd.Series([float(cell) for cell in cells]), rtol=0, atol=0
-            )
-        else:
-            missing = {"None", "nan"}
-            plain = [None if pd.isna(cell) else cell for cell in mine]
-            assert plain == [None if str(cell) in missing else cell for cell in cells]
-
-
 def test_frames_equal_those_of_bx(server: SimulatedXnat) -> None:
-    script = Path(peers.__file__).parent / "bx_caches_project.py"
-    theirs = json.loads(run_peer("bx", script, json.dumps([server.address, "ALFA"])))
+    theirs = frames_of_bx(server, "ALFA")
     for _ in range(2):
         ours = nl.cache_freesurfer6(url(server), "ALFA")
         ashs = nl.cache_ashs(url(server), "ALFA")
         assert [list(frame.columns) for frame in ours] == COLUMNS
         for mine, other in zip([*ours, ashs], theirs, strict=True):
             same(mine, other)
-
-
-def clients(server: SimulatedXnat) -> Iterator[Any]:
-    pyxnat = pytest.importorskip("pyxnat")
-    xnat = pytest.importorskip("xnat")
-    yield pyxnat.Interface(server.address, "admin", "admin")
-    with xnat.connect(server.address, user="admin", password="admin", loglevel="ERROR") as session:
-        yield session
-    yield url(server)
-
-
-def test_the_call_of_the_blog_runs_with_every_client(server: SimulatedXnat) -> None:
-    from nearline import cache_freesurfer6
-
-    for c in clients(server):
-        (aseg,) = cache_freesurfer6(c, "ALFA", measurements=["aseg"])
-        etiv = aseg.query('measurement == "Volume_mm3" & region == "eTIV"')
-        assert len(etiv) == 5
-        assert (etiv["value"] == etiv["eTIV"]).all()
 
 
 def test_both_runs_have_the_same_dtypes_and_values(server: SimulatedXnat) -> None:

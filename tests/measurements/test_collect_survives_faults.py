@@ -119,10 +119,11 @@ def add_session(held: Site) -> None:
 
 
 def add_neighbours(held: Site, one: Experiment, path: str) -> None:
-    """More files, more resources, the same label once more, an assessor with results."""
+    """More files, more resources, the same label once more, an assessor and a scan with files."""
     archive = held.archive
     archive.put_files(one, "FREESURFER6", {"notes.txt": b"none"})
     archive.add_resource(one, "SNAPSHOTS")
+    archive.add_scan(one, "1", {"1.dcm": b"none"}, label="FREESURFER6")
     again = archive.add_resource(one, "FREESURFER6")
     data = archive.file(one, "FREESURFER6", path).data
     assert data is not None
@@ -168,7 +169,10 @@ CHANGES: dict[str, tuple[Callable[[Site], Any], str]] = {
         "edit",
     ),
     "a session comes": (add_session, "add_session add_subject put_file"),
-    "neighbours come": (every_seventh(add_neighbours), "add_resource add_assessor put_files"),
+    "neighbours come": (
+        every_seventh(add_neighbours),
+        "add_resource add_assessor add_scan put_files",
+    ),
     "sessions are shared": (every_seventh(share_and_back), "add_project share unshare"),
     "sessions end": (lambda held: held.server.accounts.end_sessions(), "end_sessions"),
     "tokens end": (lambda held: held.server.accounts.revoke_tokens(), "revoke_tokens"),

@@ -138,7 +138,7 @@ def gathered(
     began, clock = time.time(), time.perf_counter()
     with traffic() as cost, opened_store() as store:
         if plan.offline:
-            runs = run(HeldOrigin(store, *whose(c, **(login or {}))), store, plan, progress)
+            runs = run(HeldOrigin(store, *whose(c, store, **(login or {}))), store, plan, progress)
             collections = tabulate(store, plan, shapes, runs, began)
         else:
             with opened(c, store, **(login or {})) as origin:

@@ -107,19 +107,6 @@ _NUCLEI = (
 )
 
 
-def _ashs(name: str, mode: str) -> Measurement:
-    volumes = Pattern(
-        rf"[^/]*_(?P<hemi>left|right)_{mode}_volumes\.txt", f"*_{{side}}_{mode}_volumes.txt"
-    )
-    icv = Pattern(r"[^/]*icv\.txt", "*icv.txt")
-    return Measurement(
-        name,
-        f"hippocampal subfields ({mode}), intracranial volume",
-        (volumes, icv),
-        "ashs:parse_ashs",
-    )
-
-
 _SYNTHSEG = (
     Measurement(
         "synthseg",

@@ -21,22 +21,6 @@ def _ashs(name: str, mode: str) -> Measurement:
     )
 
 
-_SYNTHSEG = (
-    Measurement(
-        "synthseg",
-        "volumes by SynthSeg",
-        (Pattern(r"[^/]*synthseg\.vol\.csv", "synthseg.vol.csv"),),
-        "synthseg:parse_synthseg_volumes",
-    ),
-    Measurement(
-        "synthseg.qc",
-        "scores of SynthSeg's own quality control",
-        (Pattern(r"[^/]*synthseg\.qc\.csv", "synthseg.qc.csv"),),
-        "synthseg:parse_synthseg_scores",
-    ),
-)
-
-
 def _tissues(*starts: str) -> Measurement:
     title = "volumes of gray matter, white matter and cerebrospinal fluid"
     patterns = tuple(

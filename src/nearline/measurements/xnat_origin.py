@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nearline.errors import NearlineError
@@ -26,9 +27,19 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def whose(c: Any, **login: Any) -> tuple[str, str]:
-    """Return server and user of what `opened` takes, without asking anybody."""
-    return identity(c, **login)
+def whose(c: Any, store: MeasurementStore, **login: Any) -> tuple[str, str]:
+    """Return server and user of what `opened` takes, without asking anybody.
+
+    Of an alias token it is remembered whose it was when it was last used.
+    """
+    server, user = identity(c, **login)
+    held = store.capabilities(server, _token(server, user)) or {}
+    return server, str(held.get("user", user))
+
+
+def _token(server: str, alias: str) -> str:
+    """Return what stands for an alias token: its name opens nothing, and is not kept either."""
+    return "token " + sha256(f"{alias} at {server}".encode()).hexdigest()
 
 
 @contextmanager
@@ -39,6 +50,8 @@ def opened(c: Any, store: MeasurementStore, **login: Any) -> Iterator[XnatOrigin
     """
     found = connect(c, **login)
     client = Client(found)
+    if found.alias:
+        store.remember(found.server, _token(found.server, found.alias), {"user": found.user})
     # A login that was handed over is its owner's to close.
     origin = XnatOrigin(
         client, store.capabilities(client.server, client.user) or {}, found is not c

@@ -77,6 +77,7 @@ def find(
     password: str | None = None,
     config: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] = os.environ,
+    needed: bool = True,
 ) -> Credentials:
     """Find credentials for a server; those of the guest if there are none.
 
@@ -98,6 +99,8 @@ def find(
     for found in _candidates(where.server, user, config, environ):
         if user is None or found.user == user:
             return found
+    if user is not None and not needed:
+        return Credentials(user, where="nowhere")
     if user is not None:
         raise InvalidOption(
             f"No password for {user} at {where.server}: give password=, or put it into the "

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
-from collections.abc import Mapping
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from nearline.errors import AccessDenied, NearlineError, NotFound, Unavailable, UnsupportedUrl
+from nearline.errors import AccessDenied, NotFound, Unavailable, UnsupportedUrl
 from nearline.settings import Settings
 from nearline.traffic import count
 
 from . import address, answers, extra
+from .base_login import BaseLogin, session_set
 from .credentials import Credentials
 from .retrying import PASSING, delay_s
-from .sessions import refuse_pickling
 
-__all__ = ["USER_AGENT", "UrlLogin", "whose_alias"]
+__all__ = ["USER_AGENT", "UrlLogin"]
 
 USER_AGENT = "nearline"
 """Plain: those that look like a browser's are sent to a login page in place of a 401."""
@@ -27,7 +25,6 @@ USER_AGENT = "nearline"
 _DOOR = "/data/JSESSION"
 _FAREWELL_S = 5.0
 _POOL = 8
-_ALIAS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class _NoSessionCookies(DefaultCookiePolicy):
@@ -52,7 +49,7 @@ class _Signed:
         return prepared
 
 
-class UrlLogin:
+class UrlLogin(BaseLogin):
     """A session on a server, opened with credentials and closed at the end.
 
     Parameters
@@ -77,11 +74,9 @@ class UrlLogin:
         verify: bool | str | None = None,
         settings: Settings,
     ) -> None:
+        super().__init__(server, credentials.user, settings)
         requests = extra.requests()
-        self.server = server
-        self.user = credentials.user
         self._credentials = credentials
-        self._settings = settings
         self._http = requests.Session()
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=_POOL)
         for scheme in ("http://", "https://"):
@@ -93,52 +88,17 @@ class UrlLogin:
         if credentials.proxy:
             self._http.proxies = dict.fromkeys(("http", "https"), credentials.proxy)
         self._session = ""
-        self._generation = 0
         self._closed = False
-        self._renewing = threading.Lock()
 
-    def __repr__(self) -> str:
-        return f"<login of {self.user or 'guest'} at {self.server}>"
+    def _session_of_requests(self) -> Any:
+        return self._http
 
-    def __reduce__(self) -> Any:
-        return refuse_pickling("login")
-
-    def __enter__(self) -> UrlLogin:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @property
-    def generation(self) -> int:
-        """Number of the login in use."""
-        return self._generation
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = True,
-        timeout: float | None = None,
-    ) -> Any:
-        """Send one request, see `Login`."""
-        return self._http.request(
-            method,
-            address.absolute(self.server, path),
-            params=params,
-            headers=headers,
-            stream=stream,
-            timeout=timeout or self._settings.timeout,
-            auth=_Signed(self.server, self._session),
-            verify=self._verify,
-        )
+    def _with_each(self) -> dict[str, Any]:
+        return {"auth": _Signed(self.server, self._session), "verify": self._verify}
 
     def expired(self, response: Any) -> bool:
         """Whether the server opened a new session, that of a guest, for this answer."""
-        given = _session_in(response)
+        given = session_set(response.headers.get("Set-Cookie", ""))
         return bool(given) and given != self._session
 
     def renew(self, seen: int) -> bool:
@@ -159,8 +119,7 @@ class UrlLogin:
         if self._credentials.password and address.can_be_overheard(self.server):
             self._follow_upgrade()
         self._sign_in()
-        if _ALIAS.fullmatch(self.user):
-            self.user = whose_alias(self) or self.user
+        self._ask_whose_alias()
 
     def close(self) -> None:
         """End the session on the server; once, and without complaint if it is gone."""
@@ -268,30 +227,14 @@ class UrlLogin:
                 f"{self.server} answers a login of {user or 'a guest'} with a web page: it wants "
                 "another way of logging in, or the password is wrong."
             )
-        session = _session_in(response) or body.decode("ascii", "replace").partition(";")[0].strip()
+        given = session_set(response.headers.get("Set-Cookie", ""))
+        session = given or body.decode("ascii", "replace").partition(";")[0].strip()
         if status != 200 or not re.fullmatch(r"[\w.!~-]+", session):
             raise NotFound(
                 f"There is no XNAT server at {self.server}: it answers a login with "
                 f"{status}{said}. Give its URL with the context path, if it has one."
             )
         return session
-
-
-def whose_alias(login: Any) -> str:
-    """Return the user in whose name an alias token acts; empty if the server does not say."""
-    count("requests")
-    try:
-        response = login.request("GET", "/data/auth", stream=False)
-    except (extra.requests().RequestException, NearlineError):
-        return ""
-    found = re.search(r"User '(.+?)' is logged in", response.text)
-    return found[1] if response.status_code == 200 and found else ""
-
-
-def _session_in(response: Any) -> str:
-    """Return the session id that an answer sets, the last if there are several."""
-    found = re.findall(r"\bJSESSIONID=\"?([^;,\"\s]+)", response.headers.get("Set-Cookie", ""))
-    return str(found[-1]) if found else ""
 
 
 def _reason(error: BaseException) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -12,8 +10,7 @@ from nearline.settings import Settings
 from nearline.traffic import count
 
 from . import address, answers, extra
-from .login import whose_alias
-from .sessions import refuse_pickling
+from .base_login import BaseLogin
 
 __all__ = ["PyxnatLogin", "server_and_user"]
 
@@ -23,7 +20,7 @@ def server_and_user(interface: Any) -> tuple[str, str]:
     return address.parse(str(interface._server)).server, str(interface._user or "")
 
 
-class PyxnatLogin:
+class PyxnatLogin(BaseLogin):
     """A pyxnat Interface that the user handed over; it stays open and stays theirs.
 
     Parameters
@@ -34,54 +31,16 @@ class PyxnatLogin:
         Timeout.
     """
 
-    own = False
+    kind = "pyxnat login"
 
     def __init__(self, interface: Any, settings: Settings) -> None:
-        self.server, self.user = server_and_user(interface)
+        super().__init__(*server_and_user(interface), settings)
         self._interface = interface
-        self._settings = settings
-        self._generation = 0
-        self._renewing = threading.Lock()
         self._enter()
-        if self.user and len(self.user) == 36 and self.user.count("-") == 4:
-            self.user = whose_alias(self) or self.user
+        self._ask_whose_alias()
 
-    def __repr__(self) -> str:
-        return f"<pyxnat login of {self.user or 'guest'} at {self.server}>"
-
-    def __reduce__(self) -> Any:
-        return refuse_pickling("login")
-
-    def __enter__(self) -> PyxnatLogin:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @property
-    def generation(self) -> int:
-        """Number of the login in use."""
-        return self._generation
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = True,
-        timeout: float | None = None,
-    ) -> Any:
-        """Send one request, see `Login`."""
-        return self._interface._http.request(
-            method,
-            address.absolute(self.server, path),
-            params=params,
-            headers=headers,
-            stream=stream,
-            timeout=timeout or self._settings.timeout,
-        )
+    def _session_of_requests(self) -> Any:
+        return self._interface._http
 
     def expired(self, response: Any) -> bool:
         """Never: pyxnat sends its password with every request."""
@@ -95,9 +54,6 @@ class PyxnatLogin:
                 self._check()
                 self._generation += 1
             return True
-
-    def close(self) -> None:
-        """Leave it to the user."""
 
     def _enter(self) -> None:
         """Have the Interface log in as it does before its first request.

@@ -28,6 +28,8 @@ class Login(Protocol):
         URL without credentials and without a slash at its end.
     user : str
         Who asks; empty for the guest.
+    alias : str
+        Name of the alias token in whose place `user` stands; empty if there is none.
     own : bool
         Whether `close` ends the session on the server; that of a session which the user handed
         over is left alone.
@@ -35,6 +37,7 @@ class Login(Protocol):
 
     server: str
     user: str
+    alias: str
     own: bool
 
     @property
@@ -175,7 +178,9 @@ def identity(
         from . import xnatpy_login
 
         return xnatpy_login.server_and_user(target)
-    server, found = _told(target, user=user, password=password, token=token, config=config)
+    server, found = _told(
+        target, user=user, password=password, token=token, config=config, needed=False
+    )
     return server, found.user
 
 
@@ -194,6 +199,7 @@ def _told(
     password: str | None,
     token: tuple[str, str] | None,
     config: str | os.PathLike[str] | None,
+    needed: bool = True,
 ) -> tuple[str, Credentials]:
     """Return the server that a URL or a configuration file names, and credentials for it."""
     if token is not None:
@@ -215,7 +221,9 @@ def _told(
             "session of xnatpy, a URL or the path of a .xnat.cfg."
         )
     where = address.parse(target)
-    return where.server, credentials.find(where, user=user, password=password, config=config)
+    return where.server, credentials.find(
+        where, user=user, password=password, config=config, needed=needed
+    )
 
 
 def refuse_pickling(what: str) -> Any:

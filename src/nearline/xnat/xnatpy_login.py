@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Mapping
 from typing import Any
 
 from nearline.errors import AccessDenied
@@ -12,7 +9,7 @@ from nearline.settings import Settings
 from nearline.traffic import count
 
 from . import address, extra
-from .sessions import refuse_pickling
+from .base_login import BaseLogin, session_set
 
 __all__ = ["XnatpyLogin", "server_and_user"]
 
@@ -33,7 +30,7 @@ def server_and_user(session: Any) -> tuple[str, str]:
     return address.parse(str(url)).server, "" if user == "guest" else user
 
 
-class XnatpyLogin:
+class XnatpyLogin(BaseLogin):
     """A session of xnatpy that the user handed over; it stays open and stays theirs.
 
     Parameters
@@ -44,65 +41,26 @@ class XnatpyLogin:
         Timeout.
     """
 
-    own = False
+    kind = "xnatpy login"
 
     def __init__(self, session: Any, settings: Settings) -> None:
-        self.server, self.user = server_and_user(session)
+        super().__init__(*server_and_user(session), settings)
         self._xnatpy = session
-        self._settings = settings
-        self._generation = 0
-        self._renewing = threading.Lock()
 
-    def __repr__(self) -> str:
-        return f"<xnatpy login of {self.user or 'guest'} at {self.server}>"
-
-    def __reduce__(self) -> Any:
-        return refuse_pickling("login")
-
-    def __enter__(self) -> XnatpyLogin:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @property
-    def generation(self) -> int:
-        """Number of the login in use."""
-        return self._generation
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = True,
-        timeout: float | None = None,
-    ) -> Any:
-        """Send one request, see `Login`."""
+    def _session_of_requests(self) -> Any:
         http = self._xnatpy.interface
         if http is None:
             raise AccessDenied(
                 f"The session of xnatpy with {self.server} was disconnected meanwhile: connect "
                 "again."
             )
-        return http.request(
-            method,
-            address.absolute(self.server, path),
-            params=params,
-            headers=headers,
-            stream=stream,
-            timeout=timeout or self._settings.timeout,
-        )
+        return http
 
     def expired(self, response: Any) -> bool:
         """Whether the server opened a new session, that of a guest, for this answer."""
-        given = re.findall(r"\bJSESSIONID=\"?([^;,\"\s]+)", response.headers.get("Set-Cookie", ""))
-        held = re.search(
-            r"\bJSESSIONID=\"?([^;,\"\s]+)", response.request.headers.get("Cookie", "")
-        )
-        return bool(self.user and given and held and given[-1] != held[1])
+        given = session_set(response.headers.get("Set-Cookie", ""))
+        held = session_set(response.request.headers.get("Cookie", ""))
+        return bool(self.user and given and held and given != held)
 
     def renew(self, seen: int) -> bool:
         """Ask whether the session is alive: xnatpy keeps no password to log in again with."""
@@ -118,6 +76,3 @@ class XnatpyLogin:
             if alive:
                 self._generation += 1
             return alive
-
-    def close(self) -> None:
-        """Leave it to the user."""
