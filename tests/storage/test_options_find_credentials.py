@@ -12,7 +12,7 @@ import pytest
 
 from nearline.errors import InvalidOption
 from nearline.storage.address import parse
-from nearline.storage.options import aws, azure, credentials, google
+from nearline.storage.options import aws, azure, credentials, google, metadata
 from nearline.storage.options.spellings import AzureOptions, GcsOptions, S3Options
 
 
@@ -125,22 +125,26 @@ def test_profiles_that_take_a_log_in_say_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("environ", "name"),
+    ("environ", "where"),
     [
-        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"}, "container_credentials_relative_uri"),
-        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x"}, "container_credentials_full_uri"),
-        (
-            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:x"},
-            "web_identity_token_file",
-        ),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"}, "http://169.254.170.2/x"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://[::1]/x"}, "http://[::1]/x"),
     ],
 )
 def test_containers_are_known_by_their_variables(
-    tmp_path: Path, environ: dict[str, str], name: str
+    tmp_path: Path, environ: dict[str, str], where: str
 ) -> None:
     found = aws.find(S3Options(), home(tmp_path) | environ)
     assert found is not None
-    assert name in dict(found.config)
+    assert isinstance(found.provider, metadata.AwsContainer)
+    assert found.provider.url == where
+
+
+def test_pods_are_known_by_their_variables(tmp_path: Path) -> None:
+    environ = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn:x"}
+    found = aws.find(S3Options(), home(tmp_path) | environ)
+    assert found is not None
+    assert "web_identity_token_file" in dict(found.config)
 
 
 @pytest.mark.parametrize(

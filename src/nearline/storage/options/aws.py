@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nearline.errors import InvalidOption
-from nearline.storage.options.credentials import Credentials, machine
+from nearline.storage.options import metadata
+from nearline.storage.options.credentials import Credentials
 from nearline.storage.options.spellings import S3Options
 
 __all__ = ["S3Place", "find", "place"]
@@ -234,17 +235,14 @@ def _from_web_identity(environ: Mapping[str, str]) -> Credentials | None:
 
 
 def _from_metadata(environ: Mapping[str, str]) -> Credentials | None:
-    config = {
-        name: environ[variable]
-        for name, variable in (
-            ("container_credentials_relative_uri", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-            ("container_credentials_full_uri", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-            ("container_authorization_token_file", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-        )
-        if environ.get(variable)
-    }
-    if config:
-        return Credentials("the container's metadata service", tuple(config.items()))
-    if machine(environ) == "aws":
-        return Credentials("the machine's metadata service")
+    where = "the container's metadata service"
+    try:
+        container = metadata.aws_container(environ)
+    except InvalidOption as refusal:
+        return Credentials(where, trouble=str(refusal))
+    if container is not None:
+        return Credentials(where, provider=container)
+    machine = metadata.aws_machine(environ)
+    if machine is not None:
+        return Credentials("the machine's metadata service", provider=machine)
     return None

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 
 from nearline.errors import InvalidOption
 from nearline.storage.address import Address
-from nearline.storage.options.credentials import Credentials, machine
+from nearline.storage.options.credentials import Credentials
+from nearline.storage.options.metadata import azure_identity
 from nearline.storage.options.spellings import AzureOptions
 
 __all__ = ["AzurePlace", "find", "place"]
@@ -168,6 +169,7 @@ def find(options: AzureOptions, environ: Mapping[str, str] = os.environ) -> Cred
         return Credentials(
             "the workload identity of this pod", (*config, ("federated_token_file", federated))
         )
-    if environ.get("IDENTITY_ENDPOINT") or machine(environ) == "azure":
-        return Credentials("Azure's managed identity")
+    managed = azure_identity(environ)
+    if managed is not None:
+        return Credentials("Azure's managed identity", provider=managed)
     return None

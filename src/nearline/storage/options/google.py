@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nearline.errors import InvalidOption
-from nearline.storage.options.credentials import Credentials, machine, read_text
+from nearline.storage.options.credentials import Credentials, read_text
+from nearline.storage.options.metadata import google_machine
 from nearline.storage.options.spellings import GcsOptions
 
 __all__ = ["endpoint", "find"]
@@ -118,7 +119,8 @@ def find(options: GcsOptions, environ: Mapping[str, str] = os.environ) -> Creden
             )
         return found
     if token == "cloud":  # noqa: S105
-        return Credentials("Google's metadata service", insisted=True)
+        machine = google_machine(environ, insisted=True)
+        return Credentials("Google's metadata service", provider=machine, insisted=True)
     if isinstance(token, Mapping):
         return _from_info(dict(token), "storage_options", insisted=True)
     if isinstance(token, (str, os.PathLike)):
@@ -157,8 +159,9 @@ def _default(environ: Mapping[str, str]) -> Credentials | None:
     text = read_text(base / "application_default_credentials.json")
     if text is not None:
         return _from_text(text, "Application Default Credentials", insisted=False)
-    if machine(environ) == "gce":
-        return Credentials("Google's metadata service")
+    machine = google_machine(environ)
+    if machine is not None:
+        return Credentials("Google's metadata service", provider=machine)
     return None
 
 
