@@ -52,9 +52,11 @@ def test_sso_profile_without_login_says_how_to_log_in(
         "[profile team]\nsso_start_url = https://example.org/start\nsso_region = us-east-1\n"
         "sso_account_id = 123456789012\nsso_role_name = reader\nregion = us-east-1\n"
     )
+    bucket = moto_server.make_bucket()
+    moto_server.put(bucket, "a.bin", b"x")
     options = {"profile": "team", "endpoint_url": moto_server.endpoint}
     with pytest.raises(nl.AccessDenied, match="aws sso login --profile team"):
-        nl.open("s3://bucket/a.bin", storage_options=options)
+        nl.open(moto_server.url(bucket, "a.bin"), storage_options=options)
 
 
 def test_missing_profile_names_the_files(moto_server: S3Server, profiles: Path) -> None:
