@@ -14,7 +14,6 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image as Picture
 
-from nearline.cli.main import run
 from nearline.testing import RangeServer
 from slides import Recipe, write_slide
 
@@ -35,25 +34,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(path: Path) -> np.ndarray:
     return highdicom.imread(path).get_total_pixel_matrix(dtype=np.uint8)
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command line in this process; return exit code, output and errors."""
-
-    def type_in(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nearline", *map(str, words)])
-        code: object = 0
-        try:
-            run()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        if isinstance(code, str):
-            return 1, printed.out, printed.err + code
-        return int(code or 0), printed.out, printed.err
-
-    return type_in
 
 
 def test_info_for_people_names_kind_size_encoding_and_cost(command: Command, path: Path) -> None:
