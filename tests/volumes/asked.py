@@ -17,31 +17,41 @@ def some(strategies: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dic
     return st.fixed_dictionaries({}, optional=strategies)
 
 
-def _bound(length: int) -> st.SearchStrategy[int]:
-    good = st.integers(1, length + 1)
-    return st.one_of(good, good, good, st.integers(-length, length + 3))
+def _bound(length: int, from_: int) -> st.SearchStrategy[int]:
+    good = st.integers(from_, length + from_)
+    wild = st.integers(-length, length + 3).filter(lambda bound: bound != 0)
+    return st.one_of(good, good, good, wild)
 
 
-def crops(extent: tuple[int, int, int], *, slices: bool = True) -> st.SearchStrategy[Any]:
-    """Draw where a volume or matrix begins and ends."""
+@st.composite
+def crops(draw: st.DrawFn, extent: tuple[int, int, int], *, slices: bool = True) -> dict[str, Any]:
+    """Draw where a volume or matrix begins and ends.
+
+    What lies far before the beginning is not drawn, nor an end of 0, nor 0 among numbers from 1:
+    there highdicom returns other pixels than were asked for, and we refuse.
+    """
     names = ("slice", "row", "column")
-    strategies: dict[str, st.SearchStrategy[Any]] = {
-        f"{name}_{end}": _bound(length)
+    as_indices = draw(st.booleans())
+    strategies = {
+        f"{name}_{end}": _bound(length, 0 if as_indices and end == "start" else 1)
         for name, length in zip(names, extent, strict=True)
         for end in ("start", "end")
         if slices or name != "slice"
     }
-    return some(strategies | {"as_indices": st.booleans()})
+    where = draw(some(strategies))
+    return where | ({"as_indices": as_indices} if where or as_indices else {})
 
 
-_DTYPES = [np.uint8, np.uint16, np.uint32, np.int16, np.float32, np.float64, np.bool_, "uint8"]
+_DTYPES = [np.uint8, np.uint16, np.uint32, np.int16, np.float32, np.float64, "uint8"]
 
 
 def segment_options(drawn: Drawn) -> st.SearchStrategy[dict[str, Any]]:
     """Draw the arguments that all methods of segmentations share."""
     numbers = st.sampled_from(drawn.numbers)
     known = st.lists(numbers, min_size=1, max_size=4, unique=True)
-    asked = st.one_of(known, known, known, st.none(), st.lists(st.integers(0, 5), max_size=2))
+    asked = st.one_of(
+        known, known, known, st.none(), st.lists(st.integers(0, 5), max_size=2, unique=True)
+    )
     return some(
         {
             "segment_numbers": asked,
@@ -50,8 +60,12 @@ def segment_options(drawn: Drawn) -> st.SearchStrategy[dict[str, Any]]:
             "rescale_fractional": st.booleans(),
             "skip_overlap_checks": st.booleans(),
             "dtype": st.one_of(st.none(), st.sampled_from(_DTYPES)),
-            "apply_palette_color_lut": st.sampled_from([False, False, True]),
         }
+        | (
+            {"apply_palette_color_lut": st.sampled_from([False, False, True])}
+            if drawn.kind == "LABELMAP"
+            else {}
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sqlite3
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,14 @@ from numpy.testing import assert_allclose
 import nearline as nl
 from oracles.pixels import assert_same
 
-__all__ = ["BROAD", "assert_same_geometry", "assert_same_outcome", "assert_same_volume", "attempt"]
+__all__ = [
+    "BROAD",
+    "assert_same_geometry",
+    "assert_same_outcome",
+    "assert_same_volume",
+    "attempt",
+    "shared_bases",
+]
 
 BROAD = settings(
     max_examples=40,
@@ -41,9 +49,23 @@ def attempt(call: Callable[[], Any]) -> Any:
             return error
 
 
+def shared_bases(one: Exception, two: Exception) -> set[type]:
+    """Return the builtin classes that both errors are, but for those that all are."""
+    return _builtin_bases(one) & _builtin_bases(two)
+
+
 def _builtin_bases(error: Exception) -> set[type]:
     found = {kind for kind in type(error).__mro__ if kind.__name__ in vars(builtins)}
     return found - _COMMON
+
+
+def _is_broken(theirs: Any) -> bool:
+    """Whether highdicom failed in its database, on None, or on a range of a single slice."""
+    if isinstance(theirs, highdicom.Volume):
+        return theirs.array.size == 0
+    if isinstance(theirs, ValueError) and not theirs.args:
+        return True
+    return isinstance(theirs, sqlite3.Error) or "unsupported operand type" in str(theirs)
 
 
 def assert_same_geometry(ours: Any, theirs: Any) -> None:
@@ -54,7 +76,8 @@ def assert_same_geometry(ours: Any, theirs: Any) -> None:
     assert isinstance(ours, highdicom.volume.VolumeGeometry | highdicom.Volume)
     assert_allclose(ours.affine, theirs.affine, rtol=1e-12, atol=1e-9)
     assert ours.spatial_shape == theirs.spatial_shape
-    assert ours.frame_of_reference_uid == theirs.frame_of_reference_uid
+    if theirs.frame_of_reference_uid is not None:  # its own geometries often forget it
+        assert ours.frame_of_reference_uid == theirs.frame_of_reference_uid
     assert ours.coordinate_system == theirs.coordinate_system
 
 
@@ -70,11 +93,16 @@ def assert_same_volume(ours: Any, theirs: highdicom.Volume) -> None:
 
 
 def assert_same_outcome(ours: Any, theirs: Any) -> None:
-    """Compare two results of `attempt`."""
+    """Compare two results of `attempt`.
+
+    Where highdicom breaks inside, or gives a volume of nothing, we answer or say why not.
+    """
+    if _is_broken(theirs):
+        assert not isinstance(ours, Exception) or isinstance(ours, nl.NearlineError)
+        return
     if isinstance(theirs, Exception):
         assert isinstance(ours, Exception), f"highdicom says {theirs!r}, we give {ours!r}"
-        common = _builtin_bases(ours) & _builtin_bases(theirs)
-        assert common, f"{ours!r} is none of {type(theirs)}: {theirs}"
+        assert shared_bases(ours, theirs), f"{ours!r} is none of {type(theirs)}: {theirs}"
         told = isinstance(ours, nl.NearlineError | TypeError)
         assert told, f"not a class of ours: {ours!r}"
         return

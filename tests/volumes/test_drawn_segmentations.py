@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
 import highdicom
 from highdicom.sr.coding import Code
 from hypothesis import given
@@ -12,47 +9,40 @@ from hypothesis import strategies as st
 
 import nearline as nl
 from volumes.asked import crops, segment_options, some
+from volumes.both import Both
 from volumes.drawn import Drawn, segmentations
 from volumes.outcomes import BROAD, assert_same_outcome, attempt
 
 ASKS = 4
 
 
-def both(drawn: Drawn) -> tuple[Any, Any]:
-    theirs = highdicom.seg.segread(io.BytesIO(drawn.data))
-    ours = nl.segread(drawn.data)
-    return ours, theirs
-
-
-def compare(ours: Any, theirs: Any, method: str, *args: Any, **ask: Any) -> None:
-    expected = attempt(lambda: getattr(theirs, method)(*args, **ask))
-    given_ = attempt(lambda: getattr(ours, method)(*args, **ask))
-    assert_same_outcome(given_, expected)
+def both(drawn: Drawn) -> Both:
+    return Both(drawn.data, nl.segread, highdicom.seg.segread)
 
 
 @BROAD
 @given(st.data())
 def test_volumes(data: st.DataObject) -> None:
     drawn = data.draw(segmentations(), label="file")
-    ours, theirs = both(drawn)
+    files = both(drawn)
     more = some({"allow_missing_positions": st.booleans()})
-    compare(ours, theirs, "get_volume")
-    compare(ours, theirs, "get_volume_geometry")
+    files.compare("get_volume")
+    files.compare("get_volume_geometry")
     for _ in range(ASKS):
-        ask = data.draw(segment_options(drawn)) | data.draw(crops(drawn.extent)) | data.draw(more)
-        compare(ours, theirs, "get_volume", **ask)
+        ask = data.draw(segment_options(drawn)) | data.draw(more)
+        files.compare("get_volume", where=data.draw(crops(drawn.extent)), **ask)
 
 
 @BROAD
 @given(st.data())
 def test_total_pixel_matrices(data: st.DataObject) -> None:
     drawn = data.draw(segmentations(tiled=True), label="file")
-    ours, theirs = both(drawn)
+    files = both(drawn)
     for _ in range(ASKS):
         ask = data.draw(segment_options(drawn))
         where = data.draw(crops(drawn.extent, slices=False))
-        compare(ours, theirs, "get_total_pixel_matrix", **ask, **where)
-    compare(ours, theirs, "get_volume", **ask, **where)
+        files.compare("get_total_pixel_matrix", where=where, **ask)
+    files.compare("get_volume", where=where, **ask)
 
 
 _SOURCE = some(
@@ -64,7 +54,7 @@ _SOURCE = some(
 @given(st.data())
 def test_pixels_by_source(data: st.DataObject) -> None:
     drawn = data.draw(segmentations(), label="file")
-    ours, theirs = both(drawn)
+    files = both(drawn)
     uids = st.sampled_from([*drawn.source_uids, "1.2.3"])
     frames = st.one_of(
         st.none(),
@@ -75,21 +65,21 @@ def test_pixels_by_source(data: st.DataObject) -> None:
     for _ in range(ASKS):
         ask = data.draw(segment_options(drawn)) | data.draw(_SOURCE)
         some_uids = data.draw(st.lists(uids, min_size=1, max_size=4))
-        compare(ours, theirs, "get_pixels_by_source_instance", some_uids, **ask)
+        files.compare("get_pixels_by_source_instance", some_uids, **ask)
         uid, numbers = data.draw(uids), data.draw(frames)
-        compare(ours, theirs, "get_pixels_by_source_frame", uid, numbers, **ask)
+        files.compare("get_pixels_by_source_frame", uid, numbers, **ask)
 
 
 @BROAD
 @given(st.data())
 def test_pixels_by_dimension_index_values(data: st.DataObject) -> None:
     drawn = data.draw(segmentations(tiled=data.draw(st.booleans())), label="file")
-    ours, theirs = both(drawn)
-    pointers = attempt(theirs.get_default_dimension_index_pointers)
-    compare(ours, theirs, "get_default_dimension_index_pointers")
+    files = both(drawn)
+    pointers = attempt(files.theirs.get_default_dimension_index_pointers)
+    files.compare("get_default_dimension_index_pointers")
     if isinstance(pointers, Exception) or not pointers:
         return
-    compare(ours, theirs, "are_dimension_indices_unique", pointers)
+    files.compare("are_dimension_indices_unique", pointers)
     index = st.integers(1, 4)
     missing = some({"assert_missing_frames_are_empty": st.booleans()})
     for _ in range(ASKS):
@@ -100,7 +90,7 @@ def test_pixels_by_dimension_index_values(data: st.DataObject) -> None:
         )
         ask = data.draw(segment_options(drawn)) | data.draw(missing)
         method = "get_pixels_by_dimension_index_values"
-        compare(ours, theirs, method, values, chosen, **ask)
+        files.compare(method, values, chosen, **ask)
 
 
 _FILTERS = some(
@@ -122,25 +112,25 @@ _FILTERS = some(
 @given(st.data())
 def test_what_segments_are(data: st.DataObject) -> None:
     drawn = data.draw(segmentations(), label="file")
-    ours, theirs = both(drawn)
+    files = both(drawn)
     for name in ("segment_numbers", "number_of_segments", "segmentation_type"):
-        assert getattr(ours, name) == getattr(theirs, name)
+        assert getattr(files.ours, name) == getattr(files.theirs, name)
     for name in ("segmented_property_categories", "segmented_property_types"):
-        assert list(getattr(ours, name)) == list(getattr(theirs, name))
-    compare(ours, theirs, "get_segment_numbers")
+        assert list(getattr(files.ours, name)) == list(getattr(files.theirs, name))
+    files.compare("get_segment_numbers")
     for _ in range(ASKS):
         ask = data.draw(_FILTERS)
-        compare(ours, theirs, "get_segment_numbers", **ask)
+        files.compare("get_segment_numbers", **ask)
         ask = {
             name: value
             for name, value in ask.items()
             if name not in ("segment_label", "tracking_id")
         }
-        found = attempt(lambda ask=ask: ours.get_tracking_ids(**ask))
-        expected = attempt(lambda ask=ask: theirs.get_tracking_ids(**ask))
+        found = attempt(lambda ask=ask: files.ours.get_tracking_ids(**ask))
+        expected = attempt(lambda ask=ask: files.theirs.get_tracking_ids(**ask))
         if isinstance(expected, list):
             assert sorted(found) == sorted(expected)
         else:
             assert_same_outcome(found, expected)
     for number in (*drawn.numbers, 0, 999):
-        compare(ours, theirs, "get_segment_description", number)
+        files.compare("get_segment_description", number)
