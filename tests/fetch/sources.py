@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from nearline.provenance import Validator
 from nearline.ranges import ByteRange
@@ -32,10 +33,12 @@ class MemorySource:
     bytes_running: int = 0
     most_bytes_running: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    # Not its id, which is used again by objects that come later.
+    _number: int = field(default_factory=count().__next__)
 
     @property
     def identity(self) -> str:
-        return f"{self.url}#{id(self)}"
+        return f"{self.url}#{self._number}"
 
     def read(
         self,

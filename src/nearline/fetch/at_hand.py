@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["AtHand", "NotAtHand"]
 
 
+_LARGEST_PREFIX = 32 << 20
+
+
 class NotAtHand(Exception):
     """Bytes would have to be fetched."""
 
@@ -34,8 +37,9 @@ class AtHand:
 
     @property
     def prefix(self) -> memoryview:
-        """What the first read brought."""
-        return self._reader.prefix
+        """What is here from byte 0 on, as far as a header may reach."""
+        most = min(self.size, _LARGEST_PREFIX)
+        return self._reader.read(0, self._reader.at_hand(0, most))
 
     def read(self, start: int, stop: int) -> memoryview:
         """Return bytes `start` to `stop`."""

@@ -202,8 +202,9 @@ class Reader:
         """
         span = self._checked_range(ByteRange(start, stop))
         prefix = self._prefix
-        if prefix is not None and stop <= len(prefix):
-            return stop
+        if prefix is not None and start < len(prefix):
+            # Where nothing is kept, what the first read brought is here nevertheless.
+            return max(min(stop, len(prefix)), self._version.at_hand(span))
         return self._version.at_hand(span)
 
     def ahead(self, ranges: Sequence[ByteRange], *, hold: bool = False) -> Ahead:
