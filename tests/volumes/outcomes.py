@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 BROAD = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

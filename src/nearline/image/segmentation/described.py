@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from nearline.errors import InvalidDicom, MissingFrames, UnknownSegment
+from nearline.errors import InvalidDicom, InvalidOption, MissingFrames, UnknownSegment
 from nearline.image.image import Image
 from nearline.image.segmentation.request import Kind, Request, Segments, make_request
 from nearline.image.tiles import FullTiling
@@ -284,7 +284,11 @@ def _filters(
     if algorithm_type is not None:
         from highdicom.seg import SegmentAlgorithmTypeValues
 
-        wanted = SegmentAlgorithmTypeValues(algorithm_type).value
+        try:
+            wanted = SegmentAlgorithmTypeValues(algorithm_type).value
+        except ValueError:
+            names = ", ".join(one.value for one in SegmentAlgorithmTypeValues)
+            raise InvalidOption(f"algorithm_type={algorithm_type!r} is none of {names}.") from None
         found.append(_equals("SegmentAlgorithmType", wanted))
     for keyword, code in ((_CATEGORY, category), (_TYPE, type_)):
         if code is not None:
