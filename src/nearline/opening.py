@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nearline.errors import NearlineError
+from nearline.errors import InvalidDicom, MissingExtra, NearlineError
 from nearline.fetch.at_hand import AtHand, NotAtHand
 from nearline.fetch.file import RemoteFile
 from nearline.fetch.reader import Reader
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from nearline.dicom.hints import FrameHints
 
-__all__ = ["open", "open_reader"]
+__all__ = ["as_highdicom", "open", "open_reader"]
 
 
 def open_reader(
@@ -72,7 +73,8 @@ def open(target: Any, *, storage_options: Mapping[str, Any] | None = None) -> Re
     Returns
     -------
     RemoteFile
-        A binary file; use it in a ``with`` block.
+        A binary file; use it in a ``with`` block. Where it is a DICOM image, the
+        frames that a reader will probably ask for next are fetched meanwhile.
 
     Raises
     ------
@@ -83,7 +85,46 @@ def open(target: Any, *, storage_options: Mapping[str, Any] | None = None) -> Re
     InvalidOption
         `storage_options` holds an unknown name.
     """
-    return RemoteFile(open_reader(target, storage_options=storage_options), _hints_of)
+    shared = isinstance(target, (RemoteFile, Reader))
+    return RemoteFile(
+        open_reader(target, storage_options=storage_options), _hints_of, owns_reader=not shared
+    )
+
+
+def as_highdicom(reader: Reader, module: str, function: str, **options: Any) -> Any:
+    """Have highdicom read an open object, over the same bytes and the same cache.
+
+    Parameters
+    ----------
+    reader : Reader
+        Stays open, whatever becomes of highdicom's object.
+    module, function : str
+        Which of highdicom's reading functions: "highdicom.seg", "segread".
+    **options
+        Of that function.
+
+    Raises
+    ------
+    MissingExtra
+        highdicom is not installed.
+    InvalidDicom
+        highdicom cannot read the object.
+    """
+    try:
+        read = getattr(import_module(module), function)
+    except ImportError as error:
+        raise MissingExtra(
+            f"to_highdicom needs highdicom, which cannot be imported ({error}): "
+            "pip install highdicom"
+        ) from None
+    try:
+        return read(open(reader), **options)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, NearlineError):
+            raise
+        raise InvalidDicom(
+            f"{reader.url} cannot be read by {module}.{function}, which says: {error}"
+        ) from error
 
 
 def _hints_of(reader: Reader) -> FrameHints | None:

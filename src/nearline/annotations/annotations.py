@@ -11,6 +11,7 @@ from nearline.annotations.lazy_part import LazyPart
 from nearline.annotations.outline import GROUPS, Outline
 from nearline.dicom.coded_concept import same_code
 from nearline.errors import InvalidOption, UnknownAnnotation
+from nearline.opening import as_highdicom
 
 if TYPE_CHECKING:
     from highdicom.ann import (
@@ -56,6 +57,22 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
     def provenance(self) -> Provenance:
         """Which version of which object is read."""
         return self._outline.reader.provenance
+
+    def to_highdicom(self) -> Any:
+        """Return highdicom's own object, which reads all arrays at once, through the same cache.
+
+        Returns
+        -------
+        highdicom.ann.MicroscopyBulkSimpleAnnotations
+
+        Raises
+        ------
+        InvalidDicom
+            highdicom cannot read the object.
+        MissingExtra
+            highdicom is not installed.
+        """
+        return as_highdicom(self._outline.reader, "highdicom.ann", "annread")
 
     @property
     def annotation_coordinate_type(self) -> AnnotationCoordinateTypeValues:

@@ -39,10 +39,12 @@ class RemoteFile(io.BufferedIOBase):
     Parameters
     ----------
     reader : Reader
-        Belongs to the file: closing the file closes it.
+        What is read.
     find_hints : callable, optional
         Takes the reader and returns `Hints`, or None as long as there are none;
         asked at the first jumps.
+    owns_reader : bool
+        Whether closing the file closes the reader.
 
     Attributes
     ----------
@@ -56,7 +58,11 @@ class RemoteFile(io.BufferedIOBase):
     mode = "rb"
 
     def __init__(
-        self, reader: Reader, find_hints: Callable[[Reader], Hints | None] | None = None
+        self,
+        reader: Reader,
+        find_hints: Callable[[Reader], Hints | None] | None = None,
+        *,
+        owns_reader: bool = True,
     ) -> None:
         super().__init__()
         self.reader = reader
@@ -69,6 +75,7 @@ class RemoteFile(io.BufferedIOBase):
         self._window_size = _SMALLEST_WINDOW
         self._next: Ahead | None = None
         self._hinted: Ahead | None = None
+        self._owns_reader = owns_reader
         self._find_hints = find_hints
         self._hints: Hints | None = None
         self._tries = _TRIES if find_hints else 0
@@ -179,7 +186,7 @@ class RemoteFile(io.BufferedIOBase):
     # --- life -------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the file and its reader."""
+        """Close the file, and its reader if it is its own."""
         if self.closed:
             return
         with self._lock:
@@ -189,7 +196,8 @@ class RemoteFile(io.BufferedIOBase):
             self._next = self._hinted = None
             self._window = memoryview(b"")
             super().close()
-        self.reader.close()
+        if self._owns_reader:
+            self.reader.close()
 
     def __repr__(self) -> str:
         return f"RemoteFile({self.name!r}, size={self.size})"

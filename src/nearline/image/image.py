@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 
-from nearline.errors import MissingFrames
+from nearline.errors import MissingFrames, WrongKind
 from nearline.image.assembly import region_array
 from nearline.image.by_source import SourceMethods
 from nearline.image.concatenation import joined_dataset
@@ -16,6 +16,7 @@ from nearline.image.pixels import Pixels
 from nearline.image.region import region_of_matrix
 from nearline.image.transforms.options import TransformOptions
 from nearline.image.volumes import VolumeMethods
+from nearline.opening import as_highdicom
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -35,6 +36,8 @@ class Image(FrameMethods, SourceMethods, VolumeMethods):
 
     Safe to use from many threads; pickles where its objects can be opened again.
     """
+
+    _highdicom_reader: ClassVar[tuple[str, str]] = ("highdicom", "imread")
 
     def __init__(self, opened: Opened, dataset: Dataset | None = None) -> None:
         super().__init__()
@@ -95,6 +98,38 @@ class Image(FrameMethods, SourceMethods, VolumeMethods):
         if facts.matrix is not None:
             what = f"{facts.matrix.rows} x {facts.matrix.columns} matrix, {what}"
         return f"<nearline.Image {self.url}: {what}, {self.transfer_syntax_uid.name}>"
+
+    def to_highdicom(self) -> Any:
+        """Return highdicom's own object for this image, which reads frames as they are asked for.
+
+        It reads the same bytes through the same cache.
+
+        Returns
+        -------
+        highdicom.Image
+            Of a segmentation that `segread` opened, highdicom.seg.Segmentation;
+            of a map that `pmread` opened, highdicom.pm.ParametricMap.
+
+        Raises
+        ------
+        WrongKind
+            The image is a concatenation, which highdicom reads part by part.
+        InvalidDicom
+            highdicom cannot read the object.
+        MissingExtra
+            highdicom is not installed.
+        """
+        if len(self._opened.frames.parts) > 1:
+            raise WrongKind(
+                f"{self.url} and its companions are a concatenation, which highdicom has no object "
+                "for. Open its instances one by one with nearline.imread."
+            )
+        # highdicom cannot read single frames of an object that is deflated as a whole.
+        deflated = self._opened.frames.parts[0].inflated is not None
+        module, function = self._highdicom_reader
+        return as_highdicom(
+            self._opened.reader, module, function, lazy_frame_retrieval=not deflated
+        )
 
     # --- the total pixel matrix ----------------------------------------------
 

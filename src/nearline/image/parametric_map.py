@@ -32,6 +32,8 @@ class ParametricMap(Image):
         The object is no parametric map.
     """
 
+    _highdicom_reader = ("highdicom.pm", "pmread")
+
     def __init__(self, opened: Opened, dataset: Dataset | None = None) -> None:
         if opened.facts.sop_class_uid != _SOP_CLASS:
             from pydicom.uid import UID

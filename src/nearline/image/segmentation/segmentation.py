@@ -44,6 +44,8 @@ class Segmentation(BySource):
         The object is no segmentation.
     """
 
+    _highdicom_reader = ("highdicom.seg", "segread")
+
     def __init__(self, opened: Opened, dataset: Dataset | None = None) -> None:
         if opened.facts.sop_class_uid not in _SOP_CLASSES:
             from pydicom.uid import UID
