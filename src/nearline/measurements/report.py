@@ -40,6 +40,10 @@ class Report:
     failed : mapping of str to str
         A sentence for each experiment id that could not be read in this run; nothing is cached
         about these, and the next run asks again.
+    unread : mapping of str to str
+        A sentence for each experiment id that has the resource, whose files are unreadable or of
+        which some are missing: that is how they are, and they are asked for again when they
+        change.
     statuses : mapping of str to int
         How many sessions are ``ok``, ``no resource``, ``file missing``, ``unreadable``,
         ``forbidden`` and ``failed``.
@@ -68,6 +72,7 @@ class Report:
     unchanged: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, int] = field(default_factory=dict)
     vouched: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -111,6 +116,16 @@ class Report:
             f"  checked: {self.level}; files vouched for: {vouched or 'none'}",
             f"  {self.requests} requests, {self.bytes / 1e6:.2f} MB, {self.seconds:.2f} s",
         ]
-        lines += [f"  failed: {one}: {why}" for one, why in self.failed.items()]
-        lines += [f"  note: {note}" for note in self.notes]
+        lines += _some([f"  failed: {one}: {why}" for one, why in self.failed.items()])
+        lines += _some([f"  not read: {one}: {why}" for one, why in self.unread.items()])
+        lines += _some([f"  note: {note}" for note in self.notes])
         return "\n".join(lines)
+
+
+def _some(lines: list[str]) -> list[str]:
+    """Return no more lines than somebody reads; all of them are in the JSON."""
+    more = len(lines) - _SHOWN
+    return lines if more <= 1 else [*lines[:_SHOWN], f"  ... and {more} more"]
+
+
+_SHOWN = 20

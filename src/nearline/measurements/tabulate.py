@@ -183,6 +183,9 @@ class _Measured:
             unchanged=tuple(row.ID for row in shown if before.get(row.ID) == keys[row.ID]),
             vanished=gone,
             failed=failed,
+            unread={
+                row.ID: row.why for row in rows if row.status in ("unreadable", "file missing")
+            },
             statuses={status: statuses[status] for status in _STATUSES if statuses[status]},
             vouched=dict(vouched),
             notes=tuple(notes),
@@ -206,4 +209,5 @@ class _Measured:
         }
 
 
+_UNREAD = ("unreadable", "file missing")
 _STATUSES = ("ok", "no resource", "file missing", "unreadable", "forbidden", "failed")
