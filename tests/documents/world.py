@@ -20,7 +20,7 @@ from nearline.testing.slides import Recipe, write_slide
 from nearline.testing.xnat import Archive, SimulatedXnat, ashs_session, freesurfer_session
 from servers.s3 import S3Server
 
-__all__ = ["fill_bucket", "project"]
+__all__ = ["annotations", "fill_bucket", "project", "report"]
 
 PHANTOM = Phantom(64, 48, 12)
 _DEVICE = {"manufacturer": "nearline", "manufacturer_model_name": "tests"}
@@ -47,7 +47,8 @@ def _segmentation(series: list[pydicom.Dataset]) -> pydicom.Dataset:
     )
 
 
-def _annotations(slide: pydicom.Dataset) -> pydicom.Dataset:
+def annotations(slide: pydicom.Dataset) -> pydicom.Dataset:
+    """Return a group of three nuclei of a slide."""
     rng = np.random.default_rng(0)
     nuclei = [rng.uniform(0, 1000, (n, 2)).astype(np.float32) for n in (5, 9, 4)]
     area = highdicom.ann.Measurements(
@@ -78,7 +79,9 @@ def _annotations(slide: pydicom.Dataset) -> pydicom.Dataset:
     )
 
 
-def _report(series: list[pydicom.Dataset]) -> pydicom.Dataset:
+def report(kind: str = "Comprehensive3DSR") -> pydicom.Dataset:
+    """Return a TID 1500 report of one measured lesion, as one of highdicom's kinds."""
+    series = list(ct_series(PHANTOM))
     tracking = highdicom.sr.TrackingIdentifier(highdicom.UID(), "lesion 1")
     region = highdicom.sr.ImageRegion(
         graphic_type=highdicom.sr.GraphicTypeValues.POLYLINE,
@@ -110,7 +113,7 @@ def _report(series: list[pydicom.Dataset]) -> pydicom.Dataset:
         procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
         imaging_measurements=[group],
     )
-    return highdicom.sr.Comprehensive3DSR(
+    return getattr(highdicom.sr, kind)(
         evidence=series,
         content=content,
         series_number=4,
@@ -133,8 +136,8 @@ def fill_bucket(store: S3Server, folder: Path) -> None:
         "seg.dcm": _segmentation(series),
         "enhanced-ct.dcm": enhanced_ct(PHANTOM),
         "map.dcm": parametric_map(PHANTOM),
-        "nuclei.dcm": _annotations(pydicom.dcmread(small)),
-        "report.dcm": _report(series),
+        "nuclei.dcm": annotations(pydicom.dcmread(small)),
+        "report.dcm": report(),
     }
     for key, dataset in made.items():
         path = folder / "object.dcm"
