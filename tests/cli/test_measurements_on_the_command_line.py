@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -28,9 +28,11 @@ def held(tmp_path: Path) -> Iterator[Site]:
 def command(held: Site, tmp_path: Path) -> Command:
     """Run the command line as its users do, in a process of its own."""
 
-    def type_in(*words: object) -> subprocess.CompletedProcess[str]:
-        environ = {key: value for key, value in os.environ.items() if "XNAT" not in key}
-        environ |= {
+    def type_in(
+        *words: object, environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        given = {key: value for key, value in os.environ.items() if "XNAT" not in key}
+        given |= {
             "HOME": str(tmp_path),
             "NEARLINE_CACHE_DIR": str(held.folder),
             "NEARLINE_RETRIES": "0",
@@ -39,10 +41,11 @@ def command(held: Site, tmp_path: Path) -> Command:
             "XNAT_PASS": "admin",
             "COLUMNS": "300",
         }
+        given = {key: value for key, value in (given | dict(environ or {})).items() if value}
         program = "from nearline.cli.main import run; run()"
         return subprocess.run(
             [sys.executable, "-c", program, *map(str, words)],
-            capture_output=True, text=True, env=environ, cwd=tmp_path, check=False,
+            capture_output=True, text=True, env=given, cwd=tmp_path, check=False,
         )  # fmt: skip
 
     return type_in
@@ -107,6 +110,31 @@ def test_mistakes_end_in_one_sentence(command: Command, words: list[str], said: 
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_server_may_be_that_of_xnat_cfg(held: Site, command: Command, tmp_path: Path) -> None:
+    without = {"XNAT_HOST": "", "XNAT_USER": "", "XNAT_PASS": ""}
+    done = command("collect", "aseg", "-p", "ALFA", environ=without)
+    assert done.returncode == 1
+    assert "--server" in done.stderr
+    login = {"server": held.server.address, "user": "admin", "password": "admin"}
+    (tmp_path / ".xnat.cfg").write_text(json.dumps(login))
+    done = command("collect", "aseg", "-p", "ALFA", environ=without)
+    assert done.returncode == 0, done.stderr
+    assert "4 ok" in done.stdout
+
+
+def test_projects_are_collected_together(held: Site, command: Command, tmp_path: Path) -> None:
+    held.archive.add_project("BETA")
+    one = held.archive.add_session("BETA", subject="b1")
+    held.archive.put_files(one, "FREESURFER6", {"b1/stats/aseg.stats": held.data(0)})
+    words = ["collect", "aseg", "aparc", "--project", "ALFA", "--project", "BETA"]
+    done = command(*words, "--verify", "strict", "--report", "report.json", "-o", "all.parquet")
+    assert done.returncode == 0, done.stderr
+    aseg, aparc = json.loads((tmp_path / "report.json").read_text())
+    assert (aseg["projects"], aseg["statuses"]) == (["ALFA", "BETA"], {"ok": 5})
+    assert aparc["statuses"] == {"file missing": 5}
+    assert set(pd.read_parquet(tmp_path / "all-aseg.parquet")["project"]) == {"ALFA", "BETA"}
 
 
 def test_families_lists_what_can_be_collected(command: Command) -> None:

@@ -31,7 +31,10 @@ def collect(
     ],
     server: Annotated[
         str | None,
-        typer.Option(envvar=["XNAT_HOST", "XNATPY_HOST"], help="URL of the XNAT."),
+        typer.Option(
+            envvar=["XNAT_HOST", "XNATPY_HOST"],
+            help="URL of the XNAT; by default the one that ~/.xnat.cfg names.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -75,14 +78,17 @@ def collect(
     """
     from nearline.measurements.collect import collect as collected
 
-    if server is None:
-        raise InvalidOption("No server was named: use --server URL, or set XNAT_HOST.")
+    usual = Path("~/.xnat.cfg").expanduser()
+    if server is None and not usual.is_file():
+        raise InvalidOption(
+            f"No server was named: use --server URL, set XNAT_HOST, or write {usual}."
+        )
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise InvalidOption(f"{output} ends in none of {', '.join(SUFFIXES)}.")
     login: dict[str, Any] = {} if user is None else {"user": user}
     with _progress() as progress:
         collections = collected(
-            server,
+            usual if server is None else server,
             project,
             measurements,
             resource=resource,
