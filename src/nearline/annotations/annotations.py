@@ -43,10 +43,12 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
 
     _derived = frozenset({GROUPS})
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: Outline, groups: list[AnnotationGroup] | None = None) -> None:
         super().__init__()
         self._outline = outline
-        self._groups = [AnnotationGroup(outline, index) for index in range(len(outline.items))]
+        self._groups = groups or [
+            AnnotationGroup(outline, index) for index in range(len(outline.items))
+        ]
 
     @property
     def url(self) -> str:
@@ -177,7 +179,7 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
         return [group for group in self._groups if fits(group)]
 
     def _origin(self) -> tuple[Any, ...]:
-        return (self._outline,)
+        return self._outline, self._groups
 
     def _derive(self) -> Dataset:
         dataset = self._outline.header.dataset()

@@ -60,7 +60,8 @@ class LazyPart(LazyDataset):
         return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        made: Self = _revived(type(self), self._origin(), copy.deepcopy(self._elements(), memo))
+        origin, changed = copy.deepcopy((self._origin(), self._elements()), memo)
+        made: Self = _revived(type(self), origin, changed)
         memo[id(self)] = made
         return made
 

@@ -111,6 +111,9 @@ class Outline:
             raise Unreadable("An outline that was kept is damaged.") from error
         return cls(reader, header, items)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Outline:
+        return self  # nothing in it is changed
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self.to_bytes(), self.reader)
 

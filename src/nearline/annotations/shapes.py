@@ -31,7 +31,7 @@ def bounds(data: GraphicData, graphic_type: str) -> tuple[_Array, _Array]:
     """
     points = data.coordinates
     if graphic_type == "ELLIPSE":
-        ends = points.astype(np.float64).reshape(len(data), 4, -1)
+        ends = _fours(points)
         centre = ends.mean(axis=1)
         major, minor = (ends[:, 1] - ends[:, 0]) / 2, (ends[:, 3] - ends[:, 2]) / 2
         reach = np.sqrt(major**2 + minor**2)
@@ -62,7 +62,7 @@ def centroids(data: GraphicData, graphic_type: str) -> _Array:
     if graphic_type == "POINT":
         return points
     if graphic_type in ("ELLIPSE", "RECTANGLE"):
-        middle: _Array = points.reshape(len(data), 4, -1).mean(axis=1)
+        middle: _Array = _fours(points).mean(axis=1)
         return middle
     lengths = np.diff(data.offsets)
     owner = np.repeat(np.arange(len(data)), lengths)
@@ -90,6 +90,11 @@ def centroids(data: GraphicData, graphic_type: str) -> _Array:
     shift = _sums(moments * weights[:, None], data)[defined] / total[defined]
     means[defined] += shift
     return means
+
+
+def _fours(points: NDArray[Any]) -> _Array:
+    """Return points of annotations that have four each, as float64."""
+    return points.astype(np.float64).reshape(len(points) // 4, 4, points.shape[1])
 
 
 def _turns(one: _Array, other: _Array) -> _Array:
