@@ -14,6 +14,7 @@ from nearline.fetch.reader import Reader
 from nearline.settings import settings
 from nearline.storage.listing.answers import MalformedListing, read_azure, read_google, read_s3
 from nearline.storage.listing.prefix import prefix_of
+from servers.azurite import Azurite
 from servers.gcs import GcsEmulator
 from servers.s3 import S3Server
 
@@ -135,6 +136,58 @@ def test_google_bucket_that_is_not_there(gcs_emulator: GcsEmulator) -> None:
         list_objects("gs://never-made/s/", storage_options=gcs_emulator.storage_options)
 
 
+def listable(azurite: Azurite) -> str:
+    container = azurite.make_container()
+    policy = azurite.client().get_container_client(container)
+    policy.set_container_access_policy({}, public_access="container")
+    return container
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_azure_lists_with_what_its_sources_report(azurite: Azurite, signed: bool) -> None:
+    container = listable(azurite)
+    for key in ("s/a.dcm", "s/b c.dcm", "s/deep/é.dcm", "s2/x.dcm"):
+        azurite.put(container, key, key.encode())
+    options = azurite.storage_options if signed else azurite.anonymous_options
+    found = list_objects(f"az://{container}/s", storage_options=options)
+    assert names(found) == ["a.dcm", "b c.dcm", "deep/é.dcm"]
+    for one in found:
+        reader = Reader(one.source())
+        assert reader.validator.same_version(one.validator)
+        assert reader.validator.etag == one.validator.etag
+        assert reader.source.signed is signed
+        assert reader.url == one.url
+    assert names(list_objects(f"az://{container}/s/b*", storage_options=options)) == ["b c.dcm"]
+    with pytest.raises(NotFound):
+        list_objects("az://never-made/s/", storage_options=azurite.storage_options)
+
+
+def test_azure_where_reading_is_public_and_listing_is_not(azurite: Azurite) -> None:
+    container = azurite.make_container(public=True)
+    with pytest.raises(AccessDenied, match="pass a list of their URLs"):
+        list_objects(f"az://{container}/s/", storage_options=azurite.anonymous_options)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_azure_goes_through_all_pages(azurite: Azurite, signed: bool) -> None:
+    container = listable(azurite)
+    keys = [f"p/{number:04}" for number in range(30)]
+    for key in keys:
+        azurite.put(container, key, b"x")
+    options = azurite.storage_options if signed else azurite.anonymous_options
+    found = list_objects(f"az://{container}/p/", storage_options=options)
+    assert [f"p/{one.name}" for one in found] == keys
+
+
+def test_a_key_that_obstore_does_not_read_is_named(azurite: Azurite) -> None:
+    container = listable(azurite)
+    azurite.put(container, "s/x//y.dcm", b"x")
+    with pytest.raises(Unavailable, match="holds '//'"):
+        list_objects(f"az://{container}/s/", storage_options=azurite.storage_options)
+    found = list_objects(f"az://{container}/s/", storage_options=azurite.anonymous_options)
+    assert names(found) == ["x//y.dcm"]
+
+
 def test_local_folders_are_listed(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "b").write_bytes(b"bb")
@@ -160,7 +213,7 @@ def test_fsspec_folders_are_listed(tmp_path: Path) -> None:
         memory.pipe(f"/listing/s/{name}", name.encode())
     found = list_objects("memory://listing/s")
     assert names(found) == ["a", "c", "deep/b"]
-    assert [one.url for one in found][0] == "memory://listing/s/a"
+    assert found[0].url == "memory://listing/s/a"
     assert bytes(Reader(found[2].source()).read(0, 6)) == b"deep/b"
     assert names(list_objects("memory://listing/s/de*")) == ["deep/b"]
     with pytest.raises(NotFound):

@@ -12,7 +12,7 @@ from nearline.storage.listing.listed import Listed, Page
 from nearline.storage.listing.prefix import Prefix
 from nearline.storage.listing.refusal import no_bucket, not_allowed
 from nearline.storage.signed import event_loop, fork
-from nearline.storage.signed.obstore_error import ElsewhereError, translated
+from nearline.storage.signed.obstore_error import ElsewhereError, status_of, translated
 from nearline.storage.signed.source import validator_of
 from nearline.storage.signed.stores import StoreSpec, open_store
 from nearline.storage.source import Source
@@ -109,9 +109,10 @@ class SignedLister:
                 f"{self.url} cannot be listed: its bucket is in another region; name it in "
                 "storage_options={'client_kwargs': {'region_name': …}}."
             )
-        if isinstance(found, NotFound):
+        status = status_of(problem)
+        if isinstance(found, NotFound) or status == 404:
             return no_bucket(self.url)
-        if isinstance(found, AccessDenied) and type(problem).__name__ == "PermissionDeniedError":
+        if isinstance(found, AccessDenied) and status == 403:
             where = self._spec.credentials.where
             return not_allowed(self.url, f" with the credentials from {where}")
         return found if isinstance(found, NearlineError) else problem
