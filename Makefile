@@ -18,7 +18,7 @@ SOAK_OPTIONS ?=
 .PHONY: help demo test lint audit docs format bench soak clean
 
 help:
-	@echo "make demo   a remote slide beside highdicom and s3fs, then an XNAT project (pictures in demo/)"
+	@echo "make demo   a remote slide and a segmentation beside highdicom, then an XNAT project (pictures in demo/)"
 	@echo "make test   run all tests; those whose server is not installed are skipped, and say so"
 	@echo "make lint   ruff, mypy and bandit"
 	@echo "make audit  known vulnerabilities of what is installed (asks PyPI)"
@@ -52,6 +52,7 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
+	$(BIN)/python examples/demo_segmentation.py
 	$(BIN)/python examples/demo_measurements.py
 
 test: $(READY)
