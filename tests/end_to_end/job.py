@@ -111,7 +111,7 @@ class Job:
         self.check(scope["region"])
 
     def check_cost(self, port: int, read_region: Callable[[int], np.ndarray]) -> None:
-        """Read the region cold and again through a line of 20 ms; count at the far end.
+        """Read the region cold, again, and as fresh, through a line of 20 ms; count at its far end.
 
         `read_region` opens and reads through a port of this machine. The log lies on the
         client's side of the line: requests that are under way together overlap in it.
@@ -125,3 +125,7 @@ class Job:
             log.clear_log()
             self.check(read_region(log.port))
             assert (len(log.requests), log.sent) == (1, 0)
+            log.clear_log()
+            with nl.settings(freshness=3600):
+                self.check(read_region(log.port))
+            assert not log.requests

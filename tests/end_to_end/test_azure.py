@@ -116,19 +116,6 @@ def test_round_trips_and_bytes_counted_at_the_server(
     job.check_cost(azurite.port, region)
 
 
-def test_nothing_is_asked_for_within_the_freshness(
-    azurite: Azurite, container: str, job: Job
-) -> None:
-    with azurite.counted() as far, nl.settings(cache="disk", freshness=3600):
-        assert far.proxy is not None
-        url, options = far.url(container, "slide.dcm"), far.storage_options
-        job.check(region_of(nl.imread(url, storage_options=options)))
-        assert far.proxy.requests
-        far.proxy.clear_log()
-        job.check(region_of(nl.imread(url, storage_options=options)))
-        assert not far.proxy.requests
-
-
 # --- refusals ---------------------------------------------------------------------------
 
 

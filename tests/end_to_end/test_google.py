@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import nearline as nl
 from end_to_end.job import Job
+from nearline.testing import RangeServer
+from nearline.testing.faults import deny
 from servers.gcs import GcsEmulator
 
 # The documentation's statements, without its comments; only import, bucket and endpoint differ.
@@ -76,3 +82,50 @@ def test_reader_of_gcsfs(gcs_emulator: GcsEmulator, bucket: str, job: Job) -> No
 
 def test_google_urls(gcs_emulator: GcsEmulator, bucket: str, job: Job) -> None:
     job.run(gcs_emulator.url(bucket, "slide.dcm"), gcs_emulator.storage_options)
+
+
+# --- refusals: the emulator asks nobody for credentials, so a stand-in refuses as Google does ----
+
+
+@pytest.fixture
+def closed() -> Iterator[RangeServer]:
+    with RangeServer({"/bucket/slide.dcm": b"x" * 1000}) as server:
+        server.misbehave(None, deny("AccessDenied", "Access denied."))
+        yield server
+
+
+def test_nobody_is_refused(closed: RangeServer) -> None:
+    options = {"token": "anon", "endpoint_url": closed.url("")}
+    with pytest.raises(nl.AccessDenied, match="GOOGLE_APPLICATION_CREDENTIALS"):
+        nl.imread("gs://bucket/slide.dcm", storage_options=options)
+
+
+def test_wrong_token_is_refused_and_never_shown(closed: RangeServer) -> None:
+    options = {"token": {"access_token": "ya29.wrong-token"}, "endpoint_url": closed.url("")}
+    with pytest.raises(nl.AccessDenied, match="storage_options") as refused:
+        nl.imread("gs://bucket/slide.dcm", storage_options=options)
+    assert "wrong-token" not in str(refused.value)
+
+
+def test_login_that_is_no_longer_good_says_how_to_log_in(
+    closed: RangeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = {
+        "type": "authorized_user",
+        "client_id": "client",
+        "client_secret": "never-shown",
+        "refresh_token": "never-shown-either",
+        "token_uri": closed.url("/token"),
+    }
+    path = tmp_path / "adc.json"
+    path.write_text(json.dumps(login))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(nl.AccessDenied, match="gcloud auth application-default login") as refused:
+        nl.imread("gs://bucket/slide.dcm", storage_options={"endpoint_url": closed.url("")})
+    assert "never-shown" not in str(refused.value)
+
+
+def test_missing_object_and_bucket(gcs_emulator: GcsEmulator, bucket: str) -> None:
+    for url in (gcs_emulator.url(bucket, "nothing.dcm"), gcs_emulator.url("nowhere", "a.dcm")):
+        with pytest.raises(nl.NotFound, match=url):
+            nl.imread(url, storage_options=gcs_emulator.storage_options)

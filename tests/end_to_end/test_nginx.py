@@ -50,7 +50,7 @@ def test_tls_is_verified(nginx: Nginx, job: Job, monkeypatch: pytest.MonkeyPatch
 
 def test_password(nginx: Nginx, job: Job) -> None:
     url = nginx.url("slide.dcm", "auth")
-    with pytest.raises(nl.AccessDenied):
+    with pytest.raises(nl.AccessDenied, match="username and password"):
         nl.imread(url)
     job.run(url, {"username": nginx.user, "password": nginx.password})
     with pytest.raises(nl.AccessDenied) as refused:

@@ -76,6 +76,7 @@ class Refusal:
         told = self.headers.get("x-amz-bucket-region") or _element(self.body, "Region")
         return told if re.fullmatch(r"[a-z0-9\-]{3,40}", told or "") else None
 
+
 _REMEDIES = {
     "s3": "give other credentials: key and secret or profile in storage_options, "
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or ~/.aws/credentials",
