@@ -170,7 +170,8 @@ def open_member(reader: Reader) -> Member:
     NotDicom, InvalidDicom
         It is no DICOM file, or a damaged one.
     """
-    kept = reader.artefact(_HEADER)
+    # Of an object that was not known nothing can have been kept.
+    kept = None if len(reader.prefix) else reader.artefact(_HEADER)
     if kept is not None:
         try:
             header = Header.from_bytes(kept, reader)

@@ -77,7 +77,7 @@ def _unsigned(bucket: Address, prefix: Prefix, options: StoreOptions) -> Lister:
         base = base if "://" in base else f"https://{base}"
 
         def gcs(after: str | None) -> Addressing:
-            query = {"prefix": prefix.whole, "maxResults": "1000", "fields": _GOOGLE_FIELDS}
+            query = {"prefix": prefix.whole, "maxResults": f"{_PER_PAGE}", "fields": _GOOGLE_FIELDS}
             if after is not None:
                 query["pageToken"] = after
             name = quote(bucket.bucket, safe="")
@@ -96,6 +96,7 @@ def _unsigned(bucket: Address, prefix: Prefix, options: StoreOptions) -> Lister:
 
     def az(after: str | None) -> Addressing:
         query = {"restype": "container", "comp": "list", "prefix": prefix.whole}
+        query["maxresults"] = f"{_PER_PAGE}"
         if after is not None:
             query["marker"] = after
         target = f"?{urlencode(query, quote_via=quote)}"
@@ -112,12 +113,20 @@ def _unsigned(bucket: Address, prefix: Prefix, options: StoreOptions) -> Lister:
     )
 
 
+_PER_PAGE = 1000
+"""Objects; more than this no store gives at once."""
+
 _GOOGLE_FIELDS = "kind,nextPageToken,items(name,size,generation,updated)"
 
 
 def _s3_query(prefix: Prefix, after: str | None) -> dict[str, str]:
     # Keys may hold signs that XML cannot.
-    query = {"list-type": "2", "encoding-type": "url", "prefix": prefix.whole}
+    query = {
+        "list-type": "2",
+        "encoding-type": "url",
+        "max-keys": f"{_PER_PAGE}",
+        "prefix": prefix.whole,
+    }
     if after is not None:
         query["continuation-token"] = after
     return query
