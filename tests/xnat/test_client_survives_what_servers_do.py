@@ -205,6 +205,34 @@ def test_closing_stops_those_that_wait_to_ask_again(server, log_in):
     assert server.counts["file"] <= 9
 
 
+def test_what_feeds_a_crew_works_beside_it_and_ends_with_it(server, client):
+    def fed(count):
+        for uri, answer in client.each(client.file, [FILE] * count):
+            assert answer.data
+            yield uri
+
+    assert len(list(client.each(client.file, fed(30)))) == 30
+    assert max(one.concurrent for one in server.requests) <= 8
+    server.clear_log()
+    for number, _ in enumerate(client.each(client.file, fed(5000))):
+        if number == 9:
+            break
+    deadline = time.monotonic() + 10
+    while any(t.name == "nearline-xnat" for t in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert server.counts["file"] < 300
+
+
+def test_an_error_in_what_feeds_a_crew_is_raised(server, client):
+    def fed():
+        yield FILE
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(client.each(client.file, fed()))
+
+
 def test_trouble_slows_down_and_good_answers_speed_up(server, client):
     overload = faults.fail(503, retry_after=0)
     server.misbehave("*/files/*", overload, requests=range(1, 9))
