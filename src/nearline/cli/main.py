@@ -25,11 +25,13 @@ def run() -> None:
         ls,
         montage,
         region,
+        report,
         segments,
         selftest,
         volume,
         xnat,
     )
+    from .annotations import bulk_annotations
 
     app = typer.Typer(
         name="nearline",
@@ -44,6 +46,8 @@ def run() -> None:
     app.command("volume")(volume.volume)
     app.command("segments")(segments.segments)
     app.command("montage")(montage.montage)
+    app.command("report")(report.report)
+    app.command("annotations")(bulk_annotations)
     app.command("selftest")(selftest.selftest)
     app.command("collect")(collect.collect)
     app.command("families")(families.families)
