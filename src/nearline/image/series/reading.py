@@ -75,7 +75,7 @@ def read_slices(
         ) -> None:
             for index, frame in zip(indices.tolist(), values, strict=True):
                 number = numbers[index]
-                out[number] = transforms[number](frame)
+                transforms[number].into(frame, out[number])
 
         visit_runs(frames, range(len(parts)), use, rows=rows, columns=columns)
     return out
