@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["frame_stack", "paste_frames", "region_array", "slice_of"]
 
 
+_FEW = 16
+"""So few whole frames are read one by one: decoded, they stay in memory for the next time."""
+
+
 def frame_stack(
     opened: Opened, frames: Sequence[int], rendering: Rendering, region: Region | None = None
 ) -> NDArray[Any]:
@@ -89,7 +93,8 @@ def paste_frames(
             for other in others:
                 out[other] = out[place]
 
-    if rendering.profiles is None:
+    whole = region.shape == opened.facts.format.shape[:2]
+    if rendering.profiles is None and not (whole and len(chosen) <= _FEW):
         # Positions that a step leaves out lie between those read.
         across = slice(None, None, rows.step), slice(None, None, columns.step)
         visit_runs(
