@@ -32,7 +32,7 @@ class ParametricMap(Image):
         The object is no parametric map.
     """
 
-    _highdicom_reader = ("highdicom.pm", "pmread")
+    _highdicom_reader = ("highdicom.pm.sop", "pmread")
 
     def __init__(self, opened: Opened, dataset: Dataset | None = None) -> None:
         if opened.facts.sop_class_uid != _SOP_CLASS:

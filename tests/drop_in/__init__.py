@@ -1,0 +1,1 @@
+"""Other libraries' readers over files that nearline opens."""
