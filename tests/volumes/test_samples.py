@@ -1,4 +1,4 @@
-"""Segmentations, maps, multi-frame images and series that others made read as highdicom reads them.
+"""Segmentations, multi-frame images and series that others made read as highdicom reads them.
 
 Frames of every sample are compared in ``tests/image``; here it is what is made of them.
 """
@@ -15,7 +15,6 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-from highdicom.pm.sop import pmread
 
 import nearline as nl
 from oracles.samples import samples
@@ -23,7 +22,6 @@ from volumes.both import Both
 from volumes.outcomes import assert_same_outcome, attempt
 
 _SEGMENTATIONS = {"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"}
-_MAP = "1.2.840.10008.5.1.4.1.1.30"
 
 
 @cache
@@ -80,19 +78,10 @@ def test_segmentations(path: Path) -> None:
         files.compare("get_pixels_by_source_frame", uid, [1], **ignoring)
 
 
-@pytest.mark.parametrize("path", _named(lambda ds: ds.get("SOPClassUID") == _MAP))
-def test_maps(path: Path) -> None:
-    files = Both(path.read_bytes(), nl.pmread, pmread)
-    for ask in ({}, {"apply_real_world_transform": False}, {"dtype": np.float32}):
-        files.compare("get_volume", **ask)
-        files.compare("get_frames", **ask)
-    files.compare("get_volume_geometry")
-
-
 def _has_frames(ds: Any) -> bool:
     frames = attempt(lambda: int(ds.get("NumberOfFrames") or 1))
     several = isinstance(frames, int) and frames > 1
-    return several and ds.get("SOPClassUID") not in _SEGMENTATIONS | {_MAP}
+    return several and ds.get("SOPClassUID") not in _SEGMENTATIONS
 
 
 @pytest.mark.parametrize("path", _named(_has_frames))
