@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from typing import Any
 
@@ -133,14 +133,18 @@ def encoded(segmentation: Any) -> bytes:
     return buffer.getvalue()
 
 
+@cache
+def _sources(shape, spacing, orientation, multi_frame: bool) -> list[Any]:
+    slices, rows, columns = shape
+    phantom = Phantom(rows, columns, slices, spacing, 1)
+    if multi_frame:
+        return [enhanced_ct(phantom)]
+    return list(ct_series(phantom, orientation=orientation))
+
+
 def written(recipe: Recipe) -> bytes:
     """Let highdicom write the segmentation."""
-    slices, rows, columns = recipe.shape
-    phantom = Phantom(rows, columns, slices, recipe.spacing, 1)
-    if recipe.multi_frame:
-        sources = [enhanced_ct(phantom)]
-    else:
-        sources = list(ct_series(phantom, orientation=recipe.orientation))
+    sources = _sources(recipe.shape, recipe.spacing, recipe.orientation, recipe.multi_frame)
     pixels = recipe.pixels
     if recipe.backwards and not recipe.multi_frame:
         sources = sources[::-1]

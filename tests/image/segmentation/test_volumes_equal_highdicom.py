@@ -1,18 +1,14 @@
 """`get_volume` of whatever highdicom writes, with every option, equals highdicom's."""
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image.segmentation.drawn import recipes, written
 from image.segmentation.equal import assert_equal
-from image.segmentation.options import crops, leaves_one_label, segment_options
-
-SLOW = settings(
-    deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), derandomize=True
-)
+from image.segmentation.options import MANY, crops, leaves_one_label, segment_options
 
 
-@SLOW
+@MANY
 @given(st.data())
 def test_volumes(data):
     recipe = data.draw(recipes())
@@ -25,5 +21,6 @@ def test_volumes(data):
         crop = data.draw(crops({"row": rows, "column": columns}))
         # An axis cropped to nothing has no geometry in either library, but different errors.
         along = data.draw(st.sampled_from([{}, {"slice_start": 2}, {"slice_start": -1}]))
-        assume(all(crop.get(f"{a}_start", 1) != crop.get(f"{a}_end") for a in ("row", "column")))
+        if any(crop.get(f"{one}_start", 1) == crop.get(f"{one}_end") for one in ("row", "column")):
+            continue
         assert_equal(content, "get_volume", **options, **crop, **along)

@@ -69,6 +69,11 @@ class BySource(InSpace):
         -----
         Source images as in DICOM PS3.3 C.7.6.16.2.6.
         """
+        found = self._sources().of_instances(
+            source_sop_instance_uids,
+            ignore_spatial_locations=ignore_spatial_locations,
+            assert_missing_frames_are_empty=assert_missing_frames_are_empty,
+        )
         request = self._request(
             segment_numbers,
             combine_segments=combine_segments,
@@ -78,11 +83,6 @@ class BySource(InSpace):
             dtype=dtype,
             apply_palette_color_lut=apply_palette_color_lut,
             apply_icc_profile=apply_icc_profile,
-        )
-        found = self._sources().of_instances(
-            source_sop_instance_uids,
-            ignore_spatial_locations=ignore_spatial_locations,
-            assert_missing_frames_are_empty=assert_missing_frames_are_empty,
         )
         return self._pasted(request, found.frames, found.places, len(source_sop_instance_uids))
 
@@ -140,6 +140,12 @@ class BySource(InSpace):
         UnknownSegment, OverlappingSegments, InvalidFractions, InvalidTransform
             As in `get_volume`.
         """
+        found, count = self._sources().of_frames(
+            source_sop_instance_uid,
+            source_frame_numbers,
+            ignore_spatial_locations=ignore_spatial_locations,
+            assert_missing_frames_are_empty=assert_missing_frames_are_empty,
+        )
         request = self._request(
             segment_numbers,
             combine_segments=combine_segments,
@@ -149,11 +155,5 @@ class BySource(InSpace):
             dtype=dtype,
             apply_palette_color_lut=apply_palette_color_lut,
             apply_icc_profile=apply_icc_profile,
-        )
-        found, count = self._sources().of_frames(
-            source_sop_instance_uid,
-            source_frame_numbers,
-            ignore_spatial_locations=ignore_spatial_locations,
-            assert_missing_frames_are_empty=assert_missing_frames_are_empty,
         )
         return self._pasted(request, found.frames, found.places, count)

@@ -269,7 +269,13 @@ def _described(item: Dataset) -> SegmentDescription:
     from highdicom.seg import SegmentDescription
 
     if not isinstance(item, SegmentDescription):
-        SegmentDescription.from_dataset(item, copy=False)
+        try:
+            SegmentDescription.from_dataset(item, copy=False)
+        except (AttributeError, TypeError, ValueError) as refused:
+            raise InvalidDicom(
+                f"Segment {item.get('SegmentNumber', '?')} of the Segment Sequence (0062,0002) is "
+                f"not described as the standard asks: {refused}"
+            ) from None
     return cast("SegmentDescription", item)
 
 

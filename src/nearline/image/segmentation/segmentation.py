@@ -141,16 +141,6 @@ class Segmentation(BySource):
         UnknownSegment, OverlappingSegments, InvalidFractions, InvalidTransform
             As in `get_volume`.
         """
-        request = self._request(
-            segment_numbers,
-            combine_segments=combine_segments,
-            relabel=relabel,
-            rescale_fractional=rescale_fractional,
-            skip_overlap_checks=skip_overlap_checks,
-            dtype=dtype,
-            apply_palette_color_lut=apply_palette_color_lut,
-            apply_icc_profile=apply_icc_profile,
-        )
         if dimension_index_pointers is None:
             tags = self.get_default_dimension_index_pointers()
         else:
@@ -171,6 +161,16 @@ class Segmentation(BySource):
                 f"{' and others' if len(missing) > 5 else ''}. Pass "
                 "assert_missing_frames_are_empty=True to have background there."
             )
+        request = self._request(
+            segment_numbers,
+            combine_segments=combine_segments,
+            relabel=relabel,
+            rescale_fractional=rescale_fractional,
+            skip_overlap_checks=skip_overlap_checks,
+            dtype=dtype,
+            apply_palette_color_lut=apply_palette_color_lut,
+            apply_icc_profile=apply_icc_profile,
+        )
         return self._pasted(request, frames, places, len(wanted))
 
     def _pointers(self, given: Sequence[int | BaseTag | str]) -> list[BaseTag]:
