@@ -76,8 +76,10 @@ def test_a_segmentation(web, tmp_path):
 def test_a_parametric_map(web, tmp_path):
     path = tmp_path / "map.dcm"
     # highdicom fails on floating point frames that it reads lazily.
-    values = np.random.default_rng(2).integers(0, 9000, (8, 32, 24)).astype(np.uint16)
-    parametric_map(Phantom(8, 32, 24), values).save_as(path)
+    phantom = Phantom(8, 32, 24)
+    shape = phantom.slices, phantom.rows, phantom.columns
+    values = np.random.default_rng(2).integers(0, 9000, shape).astype(np.uint16)
+    parametric_map(phantom, values).save_as(path)
     theirs = nl.pmread(put(web, "/map.dcm", path)).to_highdicom()
     assert type(theirs) is highdicom.pm.ParametricMap
     expected = highdicom.pm.sop.pmread(path).get_frame(2)
