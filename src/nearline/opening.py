@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nearline.errors import InvalidDicom, MissingExtra, NearlineError
 from nearline.fetch.at_hand import AtHand, NotAtHand
 from nearline.fetch.file import RemoteFile
+from nearline.fetch.member import is_member, open_member
 from nearline.fetch.reader import Reader
 from nearline.settings import Settings, current
 from nearline.storage.resolve import resolve
@@ -55,7 +56,10 @@ def open_reader(
     if isinstance(target, Reader):
         return target
     chosen = settings or current()
-    source = resolve(target, storage_options=storage_options, settings=chosen)
+    if is_member(target):
+        source = open_member(target, storage_options, chosen)
+    else:
+        source = resolve(target, storage_options=storage_options, settings=chosen)
     return Reader(source, chosen, beginning=beginning)
 
 

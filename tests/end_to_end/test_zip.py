@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import nearline as nl
 from end_to_end.job import Job
+from servers.nginx import Nginx
 from servers.s3 import S3Server
 
 
@@ -26,10 +28,13 @@ def region_of(im: nl.Image) -> np.ndarray:
     return im.get_total_pixel_matrix(15000, 15512, 17000, 17512, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("member", ["stored/slide.dcm", "deflated/slide.dcm"])
 @pytest.mark.parametrize("form", ["zip://{member}::{path}", "zip://{member}::file://{path}"])
-def test_job(archive: Path, job: Job, member: str, form: str) -> None:
-    job.run(form.format(member=member, path=archive))
+def test_job(archive: Path, job: Job, form: str) -> None:
+    job.run(form.format(member="stored/slide.dcm", path=archive))
+
+
+def test_packed_member(archive: Path, job: Job) -> None:
+    job.check(region_of(nl.imread(f"zip://deflated/slide.dcm::{archive}")))
 
 
 def test_other_readers(archive: Path, job: Job) -> None:
@@ -50,6 +55,63 @@ def test_archive_in_a_store(archive: Path, job: Job, moto_server: S3Server) -> N
     moto_server.put(bucket, "study.zip", archive)
     url = f"zip://stored/slide.dcm::{moto_server.url(bucket, 'study.zip')}"
     job.run(url, {"s3": moto_server.storage_options})
+    job.run(url, moto_server.storage_options)
+
+
+def test_ranges_of_a_stored_member_counted_at_the_server(
+    archive: Path, job: Job, moto_server: S3Server
+) -> None:
+    bucket = moto_server.make_bucket(public=True)
+    moto_server.put(bucket, "study.zip", archive)
+    with moto_server.counted() as far, nl.settings(cache="disk"):
+        assert far.proxy is not None
+        url = f"zip://stored/slide.dcm::{far.url(bucket, 'study.zip')}"
+        options = {"s3": far.anonymous_options}
+        job.check(region_of(nl.imread(url, storage_options=options)))
+        assert far.proxy.sent < 700_000
+        far.proxy.clear_log()
+        job.check(region_of(nl.imread(url, storage_options=options)))
+        assert (len(far.proxy.requests), far.proxy.sent) == (1, 0)
+
+
+def test_packed_member_is_unpacked_once(archive: Path, job: Job, nginx: Nginx) -> None:
+    nginx.put("study.zip", archive)
+    nginx.clear_log()
+    im = nl.imread(f"zip://deflated/slide.dcm::{nginx.url('study.zip')}")
+    for _ in range(2):
+        job.check(region_of(im))
+    assert nginx.sent < 1.5 * job.path.stat().st_size
+
+
+def test_server_that_ignores_ranges(archive: Path, job: Job, nginx: Nginx) -> None:
+    nginx.put("study.zip", archive)
+    for member in ("stored", "deflated"):
+        url = f"zip://{member}/slide.dcm::{nginx.url('study.zip', 'norange')}"
+        job.check(region_of(nl.imread(url)))
+
+
+def test_archive_that_is_replaced_is_noticed(archive: Path, job: Job, nginx: Nginx) -> None:
+    place = nginx.put("replaced.zip", archive)
+    im = nl.imread(f"zip://stored/slide.dcm::{nginx.url('replaced.zip')}")
+    place.write_bytes(archive.read_bytes() + b"\x00" * 22)
+    with pytest.raises(nl.ObjectChanged):
+        im.get_frame(3000)
+
+
+def test_corrupted_member_is_not_used(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 400
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("a.bin", data)
+    packed = bytearray((tmp_path / "a.zip").read_bytes())
+    packed[60] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(packed)
+    with nl.settings(retries=1), pytest.raises(nl.Unavailable, match="unpacked"):
+        nl.open(f"zip://a.bin::{tmp_path / 'a.zip'}").read()
+
+
+def test_pickled_and_reopened(archive: Path, job: Job) -> None:
+    with nl.open(f"zip://deflated/slide.dcm::{archive}") as file:
+        assert pickle.loads(pickle.dumps(file)).read(1000) == job.path.read_bytes()[:1000]
 
 
 def test_missing_member_and_archive(archive: Path, tmp_path: Path) -> None:
