@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,11 +94,13 @@ def test_nothing_that_can_be_a_slice(tmp_path: Path) -> None:
     with pytest.raises(NoSeries, match="no object"):
         nl.open_series(tmp_path)
     (tmp_path / "a.txt").write_text("a")
-    with pytest.raises(NoSeries, match=r"None of the 1 objects.*no DICOM file") as error:
+    with pytest.raises(
+        NoSeries, match=r"None of the 1 objects(.|\n)*1 objects: it is no DICOM file"
+    ) as error:
         nl.open_series(tmp_path)
     assert isinstance(error.value, ValueError)
     fill(tmp_path, series(TINY, change=without_place))
-    with pytest.raises(NoSeries, match="of 3, it has no ImagePositionPatient"):
+    with pytest.raises(NoSeries, match="3 objects: it has no ImagePositionPatient"):
         nl.open_series(tmp_path)
     with pytest.raises(NoSeries, match="no object in the list"):
         nl.open_series([])
@@ -203,3 +206,14 @@ def test_a_file_of_other_bytes_costs_little(tmp_path: Path) -> None:
     with nl.traffic() as cost:
         assert len(nl.open_series(tmp_path)) == 3
     assert cost.bytes < 1 << 20
+
+
+def test_a_series_in_a_zip(tmp_path: Path) -> None:
+    objects = series()
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        for number, one in enumerate(objects):
+            archive.writestr(f"ct/{number}", one)
+        archive.writestr("readme", "not DICOM")
+    found = nl.open_series(f"zip://ct::file://{tmp_path / 's.zip'}")
+    assert_same(found.get_volume(), theirs(objects))
+    assert found.urls[0].startswith("zip://ct/")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 import nearline as nl
 from image.series.stored import SMALL, assert_same, datasets_of, is_refused, series, theirs, uids
-from made import Phantom
+from made import Phantom, ct_series
 from nearline.errors import AmbiguousFrames, InvalidTransform, NoVolume, OutsideMatrix
 
 SYNTAXES = ["native", "implicit", "rle", "jpegls", "jpeg2000", "htj2k"]
@@ -28,6 +32,45 @@ def test_every_encoding(syntax: str, signed: bool) -> None:
     objects = series(syntax=syntax, signed=signed, slopes=slopes)
     assert_same(nl.open_series(objects, decoder="pydicom").get_volume(), theirs(objects))
     assert_same(nl.open_series(objects).get_volume(), theirs(objects))
+
+
+@pytest.mark.parametrize("syntax", [DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_rare_encodings(syntax: str) -> None:
+    def change(_: int, ds: Dataset) -> None:
+        ds.file_meta.TransferSyntaxUID = syntax
+        if syntax == ExplicitVRBigEndian:
+            ds.PixelData = np.frombuffer(ds.PixelData, "<i2").astype(">i2").tobytes()
+
+    objects = []
+    for index, ds in enumerate(ct_series(SMALL)):
+        change(index, ds)
+        buffer = io.BytesIO()
+        big = syntax == ExplicitVRBigEndian
+        pydicom.dcmwrite(
+            buffer, ds, little_endian=not big, implicit_vr=False, enforce_file_format=True
+        )
+        objects.append(buffer.getvalue())
+    assert_same(nl.open_series(objects).get_volume(), theirs(objects))
+
+
+def test_slices_may_be_encoded_differently() -> None:
+    objects = [
+        one
+        for number, syntax in enumerate(("native", "implicit", "rle", "jpegls"))
+        for one in series(syntax=syntax, shuffled=None)[number::4]
+    ]
+    assert_same(nl.open_series(objects).get_volume(), theirs(objects))
+
+
+SAMPLES = Path(__file__).parents[4] / "shared" / "data" / "dicom" / "QIICR+dcmqi" / "data"
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not on this machine")
+@pytest.mark.parametrize("name", ["23x38x3/image", "24x38x3/image", "ct-3slice"])
+def test_real_series(name: str) -> None:
+    folder = SAMPLES / "segmentations" / name
+    objects = [path.read_bytes() for path in sorted(folder.iterdir())]
+    assert_same(nl.open_series(folder).get_volume(), theirs(objects))
 
 
 @pytest.mark.parametrize("orientation", [CORONAL, OBLIQUE])

@@ -155,8 +155,8 @@ def _absent(found: Sequence[Candidate], wanted: str, *, where: str) -> NoSeries:
     if unfit:
         reasons = Counter(one.unfit for one in unfit).most_common(1)
         return NoSeries(
-            f"The {len(unfit)} objects of series {wanted} in {where} make no volume: of most of "
-            f"them, {reasons[0][0]}."
+            f"The {len(unfit)} objects of series {wanted} in {where} make no volume; of most of "
+            f"them: {reasons[0][0]}."
         )
     held = Counter(one.series_uid for one in found)
     told = ", ".join(uid for uid, _ in held.most_common(_MOST_SERIES_SHOWN)) or "none"
@@ -167,8 +167,9 @@ def _nothing(found: Sequence[Candidate], skipped: Sequence[Skipped], *, where: s
     if not found and not skipped:
         return NoSeries(f"There is no object in {where}. Check its spelling, and the bucket.")
     reasons = Counter([one.unfit for one in found] + [one.reason for one in skipped])
-    told = "; ".join(
-        f"of {count}, {reason}" for reason, count in reasons.most_common(_MOST_REASONS_SHOWN)
+    told = "".join(
+        f"\n  {count} objects: {reason}"
+        for reason, count in reasons.most_common(_MOST_REASONS_SHOWN)
     )
     total = len(found) + len(skipped)
-    return NoSeries(f"None of the {total} objects in {where} is a slice of a volume: {told}.")
+    return NoSeries(f"None of the {total} objects in {where} is a slice of a volume.{told}")

@@ -64,7 +64,10 @@ class _Leaves:
         parser.StartDoctypeDeclHandler = _refuse
         try:
             parser.Parse(document, True)
-        except expat.ExpatError:
+        except MalformedListing:
+            raise
+        except (expat.ExpatError, ValueError, LookupError):
+            # The latter two: an encoding that Python does not have, or not for XML.
             raise MalformedListing("it is not well-formed XML") from None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

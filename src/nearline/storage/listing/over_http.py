@@ -24,6 +24,7 @@ __all__ = ["HttpLister"]
 
 _LARGEST = 64 << 20
 """Bytes of one page: a thousand keys of the greatest length take less."""
+_PIECE = 1 << 18
 _LARGEST_REFUSAL = 1 << 16
 _MOST_HOPS = 4
 
@@ -123,15 +124,18 @@ class HttpLister:
 
     def _body(self, response: BaseHTTPResponse, url: str) -> bytes:
         failure: Exception
+        body = bytearray()
         try:
-            body: bytes = response.read(_LARGEST + 1)
+            # To its end: only there a body that was cut is told from a whole one.
+            while len(body) <= _LARGEST and (piece := response.read(_PIECE)):
+                count("bytes", len(piece))
+                body += piece
         except (HTTPError, OSError, ValueError) as error:
             failure = translated(error, url)
         else:
-            count("bytes", len(body))
             if len(body) <= _LARGEST:
                 response.release_conn()
-                return body
+                return bytes(body)
             failure = Unavailable(f"{self.url} was not listed: the server's answer has no end.")
         response.close()
         # Outside of the handler: the transport's exception quotes signed URLs.
