@@ -15,7 +15,7 @@ MEASUREMENTS_BENCH_OPTIONS ?=
 SOAK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint audit docs format bench soak clean
+.PHONY: help demo test lint audit docs format bench fuzz soak clean
 
 help:
 	@echo "make demo   a remote slide and a segmentation beside highdicom, then an XNAT project (pictures in demo/)"
@@ -25,6 +25,7 @@ help:
 	@echo "make docs   the documentation as a site, in site/"
 	@echo "make bench  the tables of the README, highdicom and bx beside it (20 ms each way; half an hour)"
 	@echo "make soak   a million random reads under faults, every one held against the truth"
+	@echo "make fuzz   search for input that a parser cannot bear (TARGET=image SECONDS=60)"
 	@echo "make format let ruff rewrite the code"
 	@echo "make clean  remove the environment and what the above wrote"
 
@@ -78,6 +79,10 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(BENCH_OPTIONS)
 	$(BIN)/python -m benchmarks.measurements $(MEASUREMENTS_BENCH_OPTIONS)
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m fuzz $(or $(TARGET),image) -max_total_time=$(or $(SECONDS),60)
 
 soak: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m soak $(SOAK_OPTIONS)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from nearline.errors import InvalidDicom
+
 if TYPE_CHECKING:
     from highdicom.sr import CodedConcept
 
@@ -36,11 +38,14 @@ def as_concept(item: Dataset) -> CodedConcept:
 
     Raises
     ------
-    AttributeError
+    InvalidDicom
         The item holds no code.
     """
     from highdicom.sr import CodedConcept
 
     if isinstance(item, CodedConcept):
         return item
-    return CodedConcept.from_dataset(item, copy=False)
+    try:
+        return CodedConcept.from_dataset(item, copy=False)
+    except (AttributeError, TypeError, ValueError) as refused:
+        raise InvalidDicom(f"An item of a code sequence is no code: {refused}") from None

@@ -213,7 +213,13 @@ class Described(Image):
     def _items(self) -> list[Dataset]:
         """Items of the Segment Sequence without the background."""
         background = self.get("PixelPaddingValue")
-        return [one for one in self._all_items() if one.SegmentNumber != background]
+        items = self._all_items()
+        if any(one.get("SegmentNumber") is None for one in items):
+            raise InvalidDicom(
+                f"An item of the Segment Sequence (0062,0002) of {self.url} has no Segment Number "
+                "(0062,0004)."
+            )
+        return [one for one in items if one.SegmentNumber != background]
 
     def _segments(self) -> Segments:
         kind = str(self.get("SegmentationType"))
