@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nearline.errors import InvalidTransform, NoSeries, NotFound, UnknownSegment
+from nearline.errors import InvalidTransform, NoSeries, NotFound, UnknownSegment, UnsupportedUrl
 
 if TYPE_CHECKING:
     from highdicom import Volume
@@ -41,13 +41,13 @@ def open_object_or_series(
         return series()
     try:
         return open_special(url, storage_options=options)
-    except NotFound as error:
+    except (NotFound, UnsupportedUrl) as error:
         absent = error
     # Perhaps a prefix without its slash.
     if "://" in url and not url.startswith(("http", "file:")):
         try:
             return series()
-        except (NoSeries, NotFound):
+        except (NoSeries, NotFound, UnsupportedUrl):
             pass
     raise absent
 
