@@ -11,6 +11,8 @@ import nearline as nl
 from image.series.stored import assert_same, series, theirs
 from made import Phantom
 from nearline.errors import NotFound, Unavailable
+from servers.azurite import Azurite
+from servers.gcs import GcsEmulator
 from servers.nginx import Nginx
 from servers.s3 import S3Server
 
@@ -136,3 +138,28 @@ def test_a_folder_is_read_offline_and_a_prefix_is_not(tmp_path: Path) -> None:
         with pytest.raises(Unavailable, match="offline"):
             nl.open_series("s3://bucket/s/", storage_options={"anon": True})
         assert nl.open_series(tmp_path).get_volume().array.shape == (1, 4, 5)
+
+
+def test_open_readers_of_google(gcs_emulator: GcsEmulator, objects: list[bytes]) -> None:
+    bucket = gcs_emulator.make_bucket()
+    blobs = [gcs_emulator.put(bucket, f"s/{number}.dcm", one) for number, one in enumerate(objects)]
+    with nl.settings(cache="off"):
+        found = nl.open_series([blob.open("rb") for blob in blobs])
+        assert_same(found.get_volume(), theirs(objects))
+        options = gcs_emulator.storage_options
+        found = nl.open_series(f"gs://{bucket}/s/", storage_options=options)
+        assert_same(found.get_volume(), theirs(objects))
+
+
+def test_an_azure_container(azurite: Azurite, objects: list[bytes], tmp_path: Path) -> None:
+    container = azurite.make_container()
+    for number, one in enumerate(objects):
+        azurite.put(container, f"s/{number}.dcm", one)
+    with azurite.counted() as server, nl.settings(cache="disk", cache_dir=tmp_path):
+        assert server.proxy is not None
+        url, options = f"az://{container}/s/", server.storage_options
+        nl.open_series(url, storage_options=options).get_volume()
+        server.proxy.clear_log()
+        found = nl.open_series(url, storage_options=options)
+        assert_same(found.get_volume(), theirs(objects))
+        assert len(server.proxy.requests) == 1
