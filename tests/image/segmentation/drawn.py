@@ -95,7 +95,7 @@ class Recipe:
         return (there * values).astype(np.float32)
 
 
-def describe(number: int) -> highdicom.seg.SegmentDescription:
+def describe(number: int, *, coloured: bool = True) -> highdicom.seg.SegmentDescription:
     """Describe a segment; labels, codes and algorithm types repeat."""
     return highdicom.seg.SegmentDescription(
         segment_number=number,
@@ -108,7 +108,7 @@ def describe(number: int) -> highdicom.seg.SegmentDescription:
         ),
         tracking_uid=generate_uid(entropy_srcs=["tracking", str(number // 2)]),
         tracking_id=f"track {number // 2}",
-        display_color=CIELabColor(50.0, 0.0, 0.0),
+        display_color=CIELabColor(50.0, 0.0, 0.0) if coloured else None,
     )
 
 

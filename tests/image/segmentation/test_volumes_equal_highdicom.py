@@ -17,7 +17,7 @@ def test_volumes(data):
         options = data.draw(segment_options(recipe))
         if leaves_one_label(recipe, options):
             continue
-        slices, rows, columns = recipe.shape
+        _, rows, columns = recipe.shape
         crop = data.draw(crops({"row": rows, "column": columns}))
         # An axis cropped to nothing has no geometry in either library, but different errors.
         along = data.draw(st.sampled_from([{}, {"slice_start": 2}, {"slice_start": -1}]))
