@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -56,6 +59,31 @@ def test_replaced_file_is_noticed(webhdfs: WebHdfs, job: Job) -> None:
     webhdfs.put("replaced.dcm", data[:-1] + b"\x01")
     with pytest.raises(nl.ObjectChanged, match="replaced"):
         im.get_frame(3000)
+
+
+def _read_all(file: nl.RemoteFile, data: bytes, answers: Any) -> None:
+    wrong = 0
+    for start in range(0, 3_000_000, 100_000):
+        file.seek(start)
+        wrong += file.read(1000) != data[start : start + 1000]
+    answers.put(wrong)
+
+
+def test_forked_child_and_its_parent_read_side_by_side(
+    webhdfs: WebHdfs, job: Job, url: str
+) -> None:
+    data = job.path.read_bytes()
+    options = webhdfs.storage_options
+    with nl.settings(cache="off"), nl.open(url, storage_options=options) as file:
+        fork = multiprocessing.get_context("fork")
+        answers = fork.Queue()
+        children = [fork.Process(target=_read_all, args=(file, data, answers)) for _ in range(2)]
+        for child in children:
+            child.start()
+        _read_all(file, data, answers)
+        assert [answers.get(timeout=60) for _ in range(3)] == [0, 0, 0]
+        for child in children:
+            child.join()
 
 
 @pytest.mark.parametrize("options", [{}, {"user": "stranger"}], ids=["nobody", "stranger"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import weakref
@@ -23,7 +24,7 @@ from nearline.provenance import Validator
 from nearline.storage import address
 from nearline.storage.readers.filelike import SerialSource
 from nearline.storage.readers.foreign import foreign
-from nearline.storage.readers.sftp import SftpSource, is_sftp, refusal
+from nearline.storage.readers.sftp import SftpSource, is_sftp, made_again, refusal
 from nearline.storage.readers.status import changed
 from nearline.storage.source import Answer, Source, Transient
 from nearline.storage.url import identity, printable
@@ -72,6 +73,16 @@ def _lock_of(filesystem: Any) -> threading.Lock:
             return threading.Lock()
 
 
+def _in_child() -> None:
+    global _locks_lock
+    _locks_lock = threading.Lock()
+    _locks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
 class FsspecSource:
     """One file of an fsspec filesystem.
 
@@ -106,6 +117,7 @@ class FsspecSource:
         self._known_by = known_by
         self._ranges = _has_ranges(filesystem)
         self._lock = _lock_of(filesystem)
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"<FsspecSource {self.url}>"
@@ -123,6 +135,8 @@ class FsspecSource:
         timeout: float = 30.0,  # noqa: ARG002 - the filesystem has its own
     ) -> Answer:
         """Read one range; see `Source.read`."""
+        if os.getpid() != self._process:
+            self._make_own()
         if self.concurrent:
             return self._read(start, stop, pin, unless)
         with self._lock:
@@ -156,6 +170,16 @@ class FsspecSource:
         if len(body) != max(0, end - start):
             raise TruncatedObject(f"{self.url} gave {len(body)} bytes instead of {end - start}.")
         return Answer("partial", start, start + len(body), after, iter((body,)))
+
+    def _make_own(self) -> None:
+        """Make the filesystem anew in a forked child: its sockets and handles are its parent's.
+
+        Asynchronous ones refuse by themselves.
+        """
+        if not getattr(self._filesystem, "async_impl", False):
+            self._filesystem = made_again(self._filesystem)
+            self._lock = _lock_of(self._filesystem)
+        self._process = os.getpid()
 
     def _take(self, start: int, stop: int) -> bytes:
         if self._ranges:

@@ -18,7 +18,7 @@ from nearline.storage.readers.status import changed
 from nearline.storage.source import Answer, Transient
 from nearline.storage.url import identity
 
-__all__ = ["SftpSource", "is_sftp", "refusal"]
+__all__ = ["SftpSource", "is_sftp", "made_again", "refusal"]
 
 _MOST = 8
 """Channels of one connection; OpenSSH allows ten unless told otherwise."""
@@ -31,6 +31,11 @@ def is_sftp(filesystem: Any) -> bool:
     """Whether a filesystem is fsspec's own for SFTP, over paramiko."""
     kind = type(filesystem)
     return f"{kind.__module__}.{kind.__qualname__}" == "fsspec.implementations.sftp.SFTPFileSystem"
+
+
+def made_again(filesystem: Any) -> Any:
+    """Return a filesystem made as another was, in this process."""
+    return type(filesystem)(*filesystem.storage_args, **filesystem.storage_options)
 
 
 class _Channels:
@@ -166,8 +171,7 @@ class SftpSource:
         """
         with self._connecting:
             if self._process != os.getpid():
-                kind, old = type(self._filesystem), self._filesystem
-                self._filesystem = kind(*old.storage_args, **old.storage_options)
+                self._filesystem = made_again(self._filesystem)
                 self._process = os.getpid()
             filesystem = self._filesystem
         with _lock:
