@@ -25,7 +25,7 @@ help:
 	@echo "make docs   the documentation as a site, in site/"
 	@echo "make bench  the tables of the README, highdicom and bx beside it (20 ms each way; half an hour)"
 	@echo "make soak   a million random reads under faults, every one held against the truth"
-	@echo "make fuzz   search for input that a parser cannot bear (TARGET=image SECONDS=60)"
+	@echo "make fuzz   search for input that a parser cannot bear (TARGET=image FUZZ_SECONDS=60)"
 	@echo "make format let ruff rewrite the code"
 	@echo "make clean  remove the environment and what the above wrote"
 
@@ -70,7 +70,7 @@ audit: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(READY)
 	$(BIN)/ruff format
@@ -82,7 +82,7 @@ bench: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
-	cd tests && PYTHONPATH=. ../$(BIN)/python -m fuzz $(or $(TARGET),image) -max_total_time=$(or $(SECONDS),60)
+	cd tests && PYTHONPATH=. ../$(BIN)/python -m fuzz $(or $(TARGET),image) -max_total_time=$(or $(FUZZ_SECONDS),60)
 
 soak: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m soak $(SOAK_OPTIONS)
