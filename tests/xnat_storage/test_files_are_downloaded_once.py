@@ -308,3 +308,24 @@ def test_forked_child_has_a_session_of_its_own(site) -> None:
     assert site.server.counts["login"] == 2
     assert site.read("a slice 1.dcm") == site.slices["a slice 1.dcm"]
     assert site.server.counts["login"] == 2
+
+
+def test_login_object_is_not_used_in_a_forked_child(site) -> None:
+    import pyxnat
+
+    with pyxnat.Interface(site.server.address, user="admin", password="admin") as interface:
+        source = resolve(site.file(NAME), storage_options={"login": interface})
+        source.read(0, None)
+
+        def attempt() -> None:
+            try:
+                source.read(0, None)
+            except nl.UnsafeAfterFork as refusal:
+                answers.put(str(refusal))
+
+        fork = multiprocessing.get_context("fork")
+        answers = fork.Queue()
+        child = fork.Process(target=attempt)
+        child.start()
+        assert "password" in answers.get(timeout=60)
+        child.join()

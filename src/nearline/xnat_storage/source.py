@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from nearline.errors import (
     NotPicklable,
     ObjectChanged,
     Unavailable,
+    UnsafeAfterFork,
 )
 from nearline.provenance import Validator
 from nearline.settings import Settings, current
@@ -96,6 +98,7 @@ class XnatSource:
         self._options = options
         self._settings = settings
         self._user = user
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"<XnatSource {self.url}>"
@@ -121,6 +124,12 @@ class XnatSource:
         timeout: float = 30.0,
     ) -> Answer:
         """Ask for the file; see `Source.read`."""
+        if self._options.login is not None and os.getpid() != self._process:
+            raise UnsafeAfterFork(
+                f"{self.url} is read by a login that was passed as an object, whose connections "
+                "two processes cannot share, and this process was forked since: pass user and "
+                "password, or open it in the worker."
+            )
         visit = visit_of(self._place, self._options, self._settings)
         headers = {"Accept-Encoding": "identity"}
         if unless is not None and unless.last_modified:
