@@ -41,6 +41,15 @@ def test_passing_faults_are_survived(server: RangeServer) -> None:
     assert len(server.requests) == 3
 
 
+def test_a_listing_that_goes_in_circles_ends(server: RangeServer) -> None:
+    token = b"<NextContinuationToken>again</NextContinuationToken>"
+    circle = PAGE.replace(b"<IsTruncated>false</IsTruncated>", b"<IsTruncated>true</IsTruncated>")
+    server.put("/bucket", circle.replace(b"<Contents>", token + b"<Contents>"))
+    with pytest.raises(Unavailable, match="again and again"):
+        listed(server)
+    assert len(server.requests) == 2
+
+
 def test_faults_that_do_not_pass_end(server: RangeServer) -> None:
     server.misbehave("/bucket", faults.slow_down())
     with pytest.raises(Unavailable, match="s3://bucket/s/"):

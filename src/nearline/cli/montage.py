@@ -62,6 +62,11 @@ def montage(
         if not isinstance(found, Segmentation):
             raise WrongKind(f"{url} is no segmentation. Name its images with --source.")
         numbers = segment_numbers(found, [segment])
+        if found.is_tiled:
+            raise InvalidOption(
+                f"{url} lies on a slide, which has no slices to lay side by side: read regions of "
+                "it with get_total_pixel_matrix."
+            )
         volume = found.get_volume(segment_numbers=numbers, combine_segments=len(numbers) > 1)
         mask = _mask(volume)
         shown = chosen_slices(mask, most)

@@ -75,9 +75,13 @@ def iter_objects(
     while True:
         page = _page(lister, after, chosen)
         yield from page.objects
-        after = page.after
-        if after is None:
+        if page.after is None:
             return
+        if page.after == after:
+            raise Unavailable(
+                f"{lister.url} was not listed: the server sends the same page again and again."
+            )
+        after = page.after
 
 
 def _page(lister: Lister, after: str | None, settings: Settings) -> Page:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ class LocalLister:
         asked = time.time()
         if os.path.isfile(self.url):
             folder, name = os.path.split(self.url)
-            return Page([_listed(folder, name, asked)])
+            return Page(list(_listed(folder, [name], asked)))
         prefix = prefix_of(self.url)
         folder = prefix.folder
         failure: NearlineError
@@ -52,7 +53,7 @@ class LocalLister:
             failure = Transient(f"{self.url} could not be listed ({reason}).")
         else:
             begun = [name for name in names if name.startswith(prefix.begins)]
-            return Page([_listed(folder, name, asked) for name in begun])
+            return Page(list(_listed(folder, begun, asked)))
         raise failure
 
 
@@ -71,11 +72,14 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _listed(folder: str, name: str, asked: float) -> Listed:
-    path = os.path.join(folder, name)
-    found = os.stat(path)
-    modified = datetime.fromtimestamp(found.st_mtime, UTC)
-    return Listed(path, name, validator_of(found), partial(_open, path), modified, asked)
+def _listed(folder: str, names: Iterable[str], asked: float) -> Iterator[Listed]:
+    for name in names:
+        path = os.path.join(folder, name)
+        # Files may come and go meanwhile.
+        with suppress(OSError):
+            found = os.stat(path)
+            modified = datetime.fromtimestamp(found.st_mtime, UTC)
+            yield Listed(path, name, validator_of(found), partial(_open, path), modified, asked)
 
 
 def _open(path: str) -> LocalSource:
