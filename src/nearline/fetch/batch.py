@@ -18,6 +18,9 @@ from nearline.ranges import ByteRange, subtract
 
 __all__ = ["Ahead", "collect"]
 
+_READ_AT_ONCE = 1 << 20
+"""Bytes of a local file that are read together; a longer range is read whole."""
+
 
 def collect(
     version: ObjectVersion, ranges: Sequence[ByteRange], *, cache: bool = True
@@ -28,8 +31,7 @@ def collect(
     generator gives up what is still under way.
     """
     if version.in_place:
-        for index, span in enumerate(ranges):
-            yield index, version.read_in_place(span)
+        yield from _in_place(version, ranges)
         return
     batch = _Batch(version, ranges, cache=cache)
     try:
@@ -38,6 +40,28 @@ def collect(
                 yield from batch.round()
     finally:
         batch.give_up()
+
+
+def _in_place(
+    version: ObjectVersion, ranges: Sequence[ByteRange]
+) -> Iterator[tuple[int, memoryview]]:
+    """Read ranges that follow each other as one: each read opens the file anew."""
+    first = 0
+    while first < len(ranges):
+        start, stop = ranges[first]
+        following = first + 1
+        while (
+            following < len(ranges)
+            and ranges[following].start == stop
+            and ranges[following].stop - start <= _READ_AT_ONCE
+        ):
+            stop = ranges[following].stop
+            following += 1
+        view = version.read_in_place(ByteRange(start, stop))
+        for index in range(first, following):
+            span = ranges[index]
+            yield index, view[span.start - start : span.stop - start]
+        first = following
 
 
 class Ahead:
