@@ -34,7 +34,7 @@ def test_wrong_secret_unknown_key_and_stranger_are_refused(moto_auth: S3Server) 
         {"key": "AKIAUNKNOWN", "secret": "x"},
         {"key": key, "secret": secret},
     ):
-        with pytest.raises(nl.AccessDenied) as refused:
+        with pytest.raises(nl.AccessDenied, match="check the key") as refused:
             nl.imread(url, storage_options={**moto_auth.storage_options, **change})
         assert url in str(refused.value)
         assert change["secret"] not in str(refused.value)
