@@ -159,7 +159,8 @@ def test_defer_size_and_tags_follow_pydicom() -> None:
     expected = pydicom.dcmread(path, specific_tags=["PatientName", (0x28, 0x10), 0x7FE00010])
     found = nl.dcmread(path, specific_tags=["PatientName", (0x28, 0x10), 0x7FE00010])
     assert found == expected
-    assert list(nl.dcmread(path, specific_tags=["Rows"]).keys()) == [0x00280010]
+    few = pydicom.dcmread(path, specific_tags=["Rows"])
+    assert list(nl.dcmread(path, specific_tags=["Rows"]).keys()) == list(few.keys())
     for size in ("1 kB", 1024, 1e3, None):
         assert nl.dcmread(path, size) == pydicom.dcmread(path)
     with pytest.raises(nl.InvalidOption, match="defer_size"):
@@ -169,12 +170,10 @@ def test_defer_size_and_tags_follow_pydicom() -> None:
 
 
 def test_a_file_without_its_prefix_is_read_by_force() -> None:
-    path = get_testdata_file("no_meta.dcm")
-    with pytest.raises(nl.NotDicom):
-        nl.dcmread(path)
-    assert nl.dcmread(path, force=True) == pydicom.dcmread(path, force=True)
     content = written(ImplicitVRLittleEndian, StudyID="1")
     bare = content[content.index(b"\x08\x00\x16\x00") :]
+    with pytest.raises(nl.NotDicom):
+        nl.dcmread(bare)
     found = nl.dcmread(bare, force=True)
     assert found == pydicom.dcmread(BytesIO(bare), force=True)
     assert found.StudyID == "1"

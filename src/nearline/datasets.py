@@ -53,7 +53,7 @@ def dcmread(
         dataset (a sequence as a whole) is read when it is used. None: all are
         read at once, except pixels. 256 KiB by default.
     stop_before_pixels : bool
-        Leave out the pixel data.
+        Leave out the pixel data and what is behind.
     force : bool
         Read an object without ``DICM`` at byte 128 as well.
     specific_tags : sequence of int, str or (int, int), optional
@@ -84,7 +84,10 @@ def dcmread(
     reader = open_reader(fp, storage_options=storage_options)
     header = _header(reader, limit, force=force)
     dataset = header.dataset(tags)
-    if not stop_before_pixels and header.pixel_keyword is not None:
+    if stop_before_pixels:
+        for tag in [tag for tag in dataset.keys() if tag > max(PIXEL_KEYWORDS)]:  # noqa: SIM118
+            del dataset[tag]
+    elif header.pixel_keyword is not None:
         _add_pixels(dataset, header, reader, tags)
     # What pydicom read is not the object, and would keep copies from being pickled.
     dataset.filename, dataset.buffer = reader.url, None
