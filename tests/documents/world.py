@@ -22,7 +22,7 @@ from servers.s3 import S3Server
 
 __all__ = ["annotations", "fill_bucket", "project", "report"]
 
-PHANTOM = Phantom(64, 48, 12)
+PHANTOM = Phantom(64, 48, 150)
 _DEVICE = {"manufacturer": "nearline", "manufacturer_model_name": "tests"}
 
 
@@ -131,9 +131,9 @@ def fill_bucket(store: S3Server, folder: Path) -> None:
     small = folder / "small.dcm"
     write_slide(small, Recipe(rows=1024, columns=1024))
     series = list(ct_series(PHANTOM))
-    made: dict[str, Any] = {f"ct/{number}.dcm": one for number, one in enumerate(series)}
+    made: dict[str, Any] = {f"series/{number}.dcm": one for number, one in enumerate(series)}
     made |= {
-        "seg.dcm": _segmentation(series),
+        "segmentation.dcm": _segmentation(series),
         "enhanced-ct.dcm": enhanced_ct(PHANTOM),
         "map.dcm": parametric_map(PHANTOM),
         "nuclei.dcm": annotations(pydicom.dcmread(small)),
@@ -147,9 +147,10 @@ def fill_bucket(store: S3Server, folder: Path) -> None:
 
 @contextmanager
 def project() -> Iterator[SimulatedXnat]:
-    """Serve a project ALFA of three sessions."""
+    """Serve a project ALFA of three sessions, and a project BETA without any."""
     archive = Archive()
-    archive.add_project("ALFA")
+    for name in ("ALFA", "BETA"):
+        archive.add_project(name)
     for number in range(1, 4):
         session = archive.add_session("ALFA", subject=f"{number:04d}", label=f"{number:04d}_MR1")
         for resource in ("FREESURFER6", "FREESURFER7"):
