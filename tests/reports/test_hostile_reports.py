@@ -26,7 +26,7 @@ SEEDS = _seeds()
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_mutated_reports_raise_only_our_errors(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(SEEDS)))

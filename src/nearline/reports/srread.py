@@ -22,6 +22,17 @@ _CLASSES = {
     "1.2.840.10008.5.1.4.1.1.88.34": "Comprehensive3DSR",
 }
 
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What pydicom and highdicom raise where elements are not what they should be."""
+
 
 def srread(
     fp: Any, *, storage_options: Mapping[str, Any] | None = None
@@ -64,8 +75,8 @@ def srread(
 
     try:
         return sr.srread(BytesIO(reader.read(0, reader.size)))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise InvalidDicom(
-            f"{reader.url} cannot be read as {_CLASSES[sop_class]}: highdicom says: {error} "
-            "nearline.dcmread reads it as it is."
+            f"{reader.url} is damaged or was written wrongly: highdicom cannot read it as "
+            f"{_CLASSES[sop_class]} ({type(error).__name__}). nearline.dcmread reads it as it is."
         ) from error
