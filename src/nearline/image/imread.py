@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydicom.dataset import Dataset
+
+from nearline.errors import InvalidOption
 from nearline.image.concatenation import join
 from nearline.image.image import Image
 from nearline.image.opened import open_image
@@ -14,8 +17,6 @@ from nearline.opening import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pydicom.dataset import Dataset
 
     from nearline.dicom.codecs.decode import DecoderName
     from nearline.image.opened import Opened
@@ -85,6 +86,11 @@ def open_as(
 
 def encoded(dataset: Dataset) -> bytes:
     """Return a Dataset as the file that would hold it."""
+    if not isinstance(dataset, Dataset):
+        raise InvalidOption(
+            f"from_dataset takes a pydicom Dataset, not a {type(dataset).__name__}. "
+            "from_file opens files and URLs."
+        )
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
