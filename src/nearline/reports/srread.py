@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from pydicom.errors import BytesLengthException
+
 from nearline.dicom.header_reading import read_header
 from nearline.errors import InvalidDicom, WrongKind
 from nearline.opening import open_reader
@@ -30,6 +32,7 @@ _DAMAGE = (
     RuntimeError,
     TypeError,
     ValueError,
+    BytesLengthException,
 )
 """What pydicom and highdicom raise where elements are not what they should be."""
 
@@ -79,4 +82,4 @@ def srread(
         raise InvalidDicom(
             f"{reader.url} is damaged or was written wrongly: highdicom cannot read it as "
             f"{_CLASSES[sop_class]} ({type(error).__name__}). nearline.dcmread reads it as it is."
-        ) from error
+        ) from None  # what they say may quote the report
