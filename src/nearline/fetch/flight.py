@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from bisect import insort
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from nearline.fetch.version import ClaimShare, ObjectVersion
 
 __all__ = ["Flight"]
+
+_NOTHING = memoryview(b"")
+
+_OF_ITS_OWN = 256 << 10
+"""Bytes from which on a buffer is a mapping, which the system has back as soon as it is free.
+
+A C library keeps what its threads freed for each of them, which adds up to several times the
+bytes that are under way.
+"""
 
 
 class Flight(Request):
@@ -51,7 +61,7 @@ class Flight(Request):
         self._cache = cache
         self._over = False
         self._lender: object = None
-        self._buffer = memoryview(bytearray(planned.span.length)) if buffer is None else buffer
+        self._buffer = _NOTHING if buffer is None else buffer
         self._view = self._buffer.toreadonly()
         self._sinks: list[Sink] = []
 
@@ -100,6 +110,7 @@ class Flight(Request):
             return False
         if self._over:
             self._leave_engine()
+            self._forget()
             return False
         if self.position >= self.stop:
             return False
@@ -137,6 +148,10 @@ class Flight(Request):
 
     def land(self, chunk: Buffer) -> None:
         """Fill the buffer and hand on what is complete."""
+        if not self._buffer:
+            # Not before: of a large object all requests are planned at once.
+            self._buffer = _room(self.stop - self.start)
+            self._view = self._buffer.toreadonly()
         offset = self.position - self.start
         self._buffer[offset : offset + len(chunk)] = chunk
         ready = []
@@ -166,6 +181,7 @@ class Flight(Request):
                 self.holders.discard(self._lender)
                 if not self.holders:
                     self._leave_engine()
+                    self._forget()
             self._let_go()
 
     def failed(self, error: BaseException) -> None:
@@ -207,10 +223,20 @@ class Flight(Request):
         self.version.under_way.remove(self)
         engine().release(self)
 
+    def _forget(self) -> None:
+        """Free the bytes, although whoever began this keeps it until all else has landed."""
+        self._buffer = self._view = _NOTHING
+
     def _replan(self) -> None:
         for events in {id(sink.events): sink.events for sink in self._sinks}.values():
             events.put(Replan(self))
         self._sinks.clear()
+
+
+def _room(length: int) -> memoryview:
+    if length < _OF_ITS_OWN or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return memoryview(bytearray(length))
+    return memoryview(mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def _descending(sink: Sink) -> int:

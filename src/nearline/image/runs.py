@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Runs", "plan_runs", "visit_runs"]
 
-_PIECE = 1 << 20
+_PIECE = 1 << 19
 """Bytes of the object that are handed over at once; a larger frame is handed over whole."""
 
 _UNPACKED = 1 << 20
