@@ -115,6 +115,22 @@ def test_all_segments_become_labels(command: Command, study: Path, tmp_path: Pat
     assert set(np.unique(stored(tmp_path / "two.nii")[0])) == {0, 2, 3}
 
 
+def test_overlapping_segments_go_into_files_of_their_own(command: Command, tmp_path: Path) -> None:
+    def mask(segment: int, index: int) -> np.ndarray:
+        return np.full((PHANTOM.rows, PHANTOM.columns), segment == 1 or index < 2, np.uint8)
+
+    frames = [(segment, index) for segment in (1, 2) for index in range(PHANTOM.slices)]
+    path = tmp_path / "seg.dcm"
+    write_segmentation(path, PHANTOM, labels=["A", "B"], frames=frames, mask=mask, overlap=True)
+    code, _, error = command("volume", path, "-o", tmp_path / "x.nii")
+    assert code == 1
+    assert "share pixels" in error
+    assert "--segment" in error
+    assert command("volume", path, "--segment", "B", "-o", tmp_path / "b.nii")[0] == 0
+    wanted = highdicom.seg.segread(path).get_volume(segment_numbers=[2]).array[..., 0]
+    assert np.array_equal(stored(tmp_path / "b.nii")[0], wanted)
+
+
 def test_an_unknown_segment_is_answered_with_those_that_exist(
     command: Command, study: Path, tmp_path: Path
 ) -> None:

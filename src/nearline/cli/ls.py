@@ -24,9 +24,7 @@ _HEADER = 64 << 10
 def ls(
     url: Annotated[
         str,
-        typer.Argument(
-            help="Folder or prefix: s3://bucket/folder/, s3://bucket/begin*."
-        ),
+        typer.Argument(help="Folder or prefix: s3://bucket/folder/, s3://bucket/begin*."),
     ],
     dicom: Annotated[
         bool,

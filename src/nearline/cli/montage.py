@@ -99,8 +99,8 @@ def montage(
         )
         return
     typer.echo(
-        f"{output}: {len(shown)} slices of {segment}, {note}; {cost.requests} requests, "
-        f"{bytes_text(cost.bytes)} received"
+        f"{output}: {len(shown)} slice{'s' if len(shown) != 1 else ''} of {segment}, {note}; "
+        f"{cost.requests} requests, {bytes_text(cost.bytes)} received"
     )
 
 

@@ -10,7 +10,7 @@ import typer
 from nearline.cli.output import JsonOption, bytes_text, print_json
 from nearline.cli.target import OptionsOption, parse_options, parse_span
 from nearline.cli.volumes import in_fitting_type, open_object_or_series, segment_numbers
-from nearline.errors import InvalidOption
+from nearline.errors import InvalidOption, OverlappingSegments
 from nearline.traffic import traffic
 
 if TYPE_CHECKING:
@@ -108,10 +108,17 @@ def _read(
     from nearline.image.segmentation.segmentation import Segmentation
 
     if isinstance(image, Segmentation):
-        numbers = segment_numbers(image, segment) if segment else None
-        if numbers is not None and len(numbers) == 1:
+        numbers = segment_numbers(image, segment) if segment else image.segment_numbers
+        if len(numbers) == 1:
             return image.get_volume(segment_numbers=numbers, dtype=dtype, **part).squeeze_channel()
-        return image.get_volume(segment_numbers=numbers, combine_segments=True, dtype=dtype, **part)
+        overlapping = ""
+        try:
+            return image.get_volume(
+                segment_numbers=numbers, combine_segments=True, dtype=dtype, **part
+            )
+        except OverlappingSegments as error:
+            overlapping = str(error).partition(". ")[0]
+        raise OverlappingSegments(f"{overlapping}. Write one file for each, with --segment.")
     if segment:
         raise InvalidOption("--segment is for segmentations, and this is none.")
     return in_fitting_type(lambda chosen: image.get_volume(dtype=chosen, **part), dtype)
