@@ -103,3 +103,23 @@ def test_child_does_not_wait_for_a_tile_of_its_parents_thread() -> None:
     assert in_child(lambda: bool(tiles.get_or_compute("k", lambda: np.ones(3))[0] == 1))
     go.set()
     thread.join()
+
+
+def test_parent_sees_what_its_child_has_kept(tmp_path: Path) -> None:
+    # Both open the database anew after the fork, and would count the same commits.
+    store = disk(tmp_path)
+    store.put(open_version(store, url(0)), 0, content(url(0), *PART))
+    store.close()
+    store = disk(tmp_path)
+    assert store.held(open_version(store, url(0)), PART) == [PART]
+    more = ByteRange(60_000, 90_000)
+    assert not store.held(open_version(store, url(0)), more)
+
+    def work() -> bool:
+        store.put(open_version(store, url(0)), more.start, content(url(0), *more))
+        store.flush()
+        return True
+
+    assert in_child(work)
+    assert store.get(open_version(store, url(0)), more) == content(url(0), *more)
+    store.close()

@@ -22,10 +22,11 @@ class Catalogue(Database):
 
     # --- reading ------------------------------------------------------------------
 
-    def stamp(self) -> tuple[int, int]:
+    def stamp(self) -> tuple[int, int, int]:
         """Return a value that changes whenever anyone commits."""
         with self.reading() as db:
-            return self.epoch, db.execute("PRAGMA data_version").fetchone()[0]
+            commits = db.execute("PRAGMA data_version").fetchone()[0]
+            return self.epoch, self.connections, commits
 
     def latest(self, identity: str) -> Version | None:
         """Return the version of an object that was noted last."""

@@ -56,6 +56,8 @@ class Database:
     epoch : int
         Rises whenever another database is opened than before: what was read
         from the old one may be gone.
+    connections : int
+        For reading, so far: each counts the commits of others anew.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,6 +66,7 @@ class Database:
         self.write_lock = threading.RLock()
         self.read_lock = threading.RLock()
         self.epoch = 0
+        self.connections = 0
         self._inode: tuple[int, int] | None = None
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
@@ -133,6 +136,7 @@ class Database:
         with self.read_lock:
             if self._reader is None:
                 self._reader = self._connect()
+                self.connections += 1
             self._check_place()
             yield self._reader
 

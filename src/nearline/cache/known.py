@@ -23,7 +23,7 @@ class Known:
         By name.
     last_row : int
         Newest row of the catalogue that was taken over.
-    stamp : (int, int)
+    stamp : (int, int, int)
         State of the catalogue when that happened.
     """
 
@@ -34,7 +34,7 @@ class Known:
         self.extents: Extents[Piece] = Extents()
         self.artefacts: dict[str, Piece] = {}
         self.last_row = 0
-        self.stamp = (-1, -1)
+        self.stamp = (-1, -1, -1)
         self._kept: set[str] = set()
         self._seeds: dict[str, int] = {}
 
@@ -69,7 +69,7 @@ class Known:
 
     def discard(self, piece: Piece) -> None:
         """Remove a piece, and look for another one when it is wanted again."""
-        self.stamp = (self.stamp[0], -1)
+        self.stamp = (self.stamp[0], -1, -1)
         # The other one's row may have been read, and left out for the sake of this piece.
         self.last_row = 0
         if not piece.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nearline.cache.claims import Claim
 from nearline.cache.folder import Unusable, locate, warn_once
@@ -16,7 +16,10 @@ from nearline.provenance import Validator
 from nearline.ranges import ByteRange
 from nearline.settings import Settings
 
-__all__ = ["Claim", "MemoryStore", "Store", "Version", "open_store"]
+if TYPE_CHECKING:
+    from nearline.cache.disk import DiskStore
+
+__all__ = ["Claim", "MemoryStore", "Store", "Version", "flush_stores", "open_store"]
 
 
 @runtime_checkable
@@ -79,7 +82,7 @@ class _Opened:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._memory: dict[int, MemoryStore] = {}
-        self._disk: dict[tuple[Path, int], Store] = {}
+        self._disk: dict[tuple[Path, int], DiskStore | MemoryStore] = {}
         quiet_on_fork(self)
 
     def memory(self, bound: int) -> MemoryStore:
@@ -95,13 +98,20 @@ class _Opened:
                 self._disk[key] = self._open(*key, self.memory(memory))
             return self._disk[key]
 
+    def flush(self) -> None:
+        with self._lock:
+            stores = list(self._disk.values())
+        for store in stores:
+            if not isinstance(store, MemoryStore):
+                store.flush()
+
     @staticmethod
-    def _open(folder: Path, bound: int, memory: MemoryStore) -> Store:
+    def _open(folder: Path, bound: int, memory: MemoryStore) -> DiskStore | MemoryStore:
         try:
             place = locate(folder)
-            from nearline.cache.disk import DiskStore  # not before somebody caches on disk
+            from nearline.cache.disk import DiskStore as Opened  # not before somebody needs it
 
-            return DiskStore(place, bound, memory)
+            return Opened(place, bound, memory)
         except Unusable as reason:
             warn_once(str(reason))
             return memory
@@ -140,3 +150,8 @@ def open_store(settings: Settings, *, signed: bool) -> Store | None:
     if mode == "memory" or settings.cache_size == 0:
         return _opened.memory(settings.memory_size)
     return _opened.disk(settings.cache_folder, settings.cache_size, settings.memory_size)
+
+
+def flush_stores() -> None:
+    """Record now what was put into any store of this process."""
+    _opened.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import nearline.cache.forking  # noqa: F401 - its hook must run after ours at a fork
+from nearline.cache.store import flush_stores
 from nearline.fetch.engine import engine
 
 __all__ = ["Keeper", "keeper"]
@@ -52,6 +54,7 @@ class Keeper:
         self._busy = False
         self._thread: threading.Thread | None = None
         self._hurried = 0
+        self._finishes = False
 
     def add(self, do: Callable[[], None], size: int = 0, *, bound: int | None = None) -> None:
         """Have something done soon that holds `size` bytes; it must not raise.
@@ -69,6 +72,7 @@ class Keeper:
                 return
             thread = threading.Thread(target=self._run, name="nearline-keep", daemon=False)
             self._thread = thread
+        self._finish_with_child()
         try:
             thread.start()
         except RuntimeError:  # the interpreter is shutting down
@@ -109,6 +113,20 @@ class Keeper:
                         self._changed.notify_all()
             # It holds buffers, which must not live until there is more to do.
             del work
+
+    def _finish_with_child(self) -> None:
+        """Have all kept before a child of multiprocessing ends, which runs nothing of `atexit`."""
+        process = sys.modules.get("multiprocessing.process")
+        if self._finishes or process is None or process.parent_process() is None:
+            return
+        from multiprocessing.util import Finalize
+
+        self._finishes = True
+        Finalize(None, self._finish, exitpriority=0)
+
+    def _finish(self) -> None:
+        self.drain(_PATIENCE_S)
+        flush_stores()
 
     def _pause(self) -> None:
         """Wait for a pause in what the process fetches. The lock is held."""
