@@ -1,0 +1,1 @@
+"""Handles in other processes, however these were started."""
