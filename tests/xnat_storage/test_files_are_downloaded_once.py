@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import highdicom
@@ -77,6 +79,15 @@ def test_one_session_for_all_and_closed_at_the_end(site) -> None:
     assert site.server.counts["login"] == 1
     close_all()
     assert site.server.counts["logout"] == 1
+
+
+def test_session_ends_with_the_process(site) -> None:
+    code = (
+        "import nearline as nl; "
+        f"nl.open({site.file(NAME)!r}, storage_options={site.options!r}).read()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert site.server.counts["login"] == site.server.counts["logout"] == 1
 
 
 def test_expired_session_is_renewed(site) -> None:
