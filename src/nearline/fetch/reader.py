@@ -245,8 +245,27 @@ class Reader:
         self, ranges: Sequence[ByteRange], *, cache: bool
     ) -> Iterator[tuple[int, memoryview]]:
         prefix = self._prefix
-        if prefix is not None and len(ranges) == 1 and ranges[0].stop <= len(prefix):
-            return iter([(0, prefix[ranges[0].start : ranges[0].stop])])
+        if prefix is not None and any(one.stop <= len(prefix) for one in ranges):
+            return self._from_prefix(prefix, ranges, cache=cache)
+        return self._fetched(ranges, cache=cache)
+
+    def _from_prefix(
+        self, prefix: memoryview, ranges: Sequence[ByteRange], *, cache: bool
+    ) -> Iterator[tuple[int, memoryview]]:
+        """Yield the ranges that the first read brought, then the others."""
+        others = []
+        for index, one in enumerate(ranges):
+            if one.stop <= len(prefix):
+                yield index, prefix[one.start : one.stop]
+            else:
+                others.append(index)
+        if others:
+            for which, view in self._fetched([ranges[index] for index in others], cache=cache):
+                yield others[which], view
+
+    def _fetched(
+        self, ranges: Sequence[ByteRange], *, cache: bool
+    ) -> Iterator[tuple[int, memoryview]]:
         if self.settings.freshness == "offline" and not self._version.in_place:
             self._require_held(ranges)
         return collect(self._version, ranges, cache=cache)
