@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,38 +79,39 @@ def paste_frames(
         Is filled at `places`, and nowhere else.
     """
     chosen = np.asarray(frames, np.intp)
-    order = np.argsort(chosen, kind="stable")
-    ordered, targets = chosen[order], np.asarray(places, np.intp)[order]
+    places_of: dict[int, list[int]] = defaultdict(list)
+    for frame, place in zip(chosen.tolist(), places.tolist(), strict=True):
+        places_of[frame].append(place)
     rows, columns = slice_of(region.rows), slice_of(region.columns)
 
-    def use(indices: NDArray[np.intp], values: NDArray[Any]) -> None:
-        first = np.searchsorted(ordered, indices, side="left")
-        last = np.searchsorted(ordered, indices, side="right")
-        for index, frame, begin, end in zip(
-            range(len(indices)), indices.tolist(), first.tolist(), last.tolist(), strict=True
-        ):
-            place, *others = targets[begin:end].tolist()
-            rendering.paste(frame, values[index], out[place])
-            for other in others:
-                out[other] = out[place]
+    def use_one(frame: int, values: NDArray[Any]) -> None:
+        place, *others = places_of[frame]
+        rendering.paste(frame, values, out[place])
+        for other in others:
+            out[other] = out[place]
 
     whole = region.shape == opened.facts.format.shape[:2]
     if rendering.profiles is None and not (whole and len(chosen) <= _FEW):
         # Positions that a step leaves out lie between those read.
         across = slice(None, None, rows.step), slice(None, None, columns.step)
+
+        def use(indices: NDArray[np.intp], values: NDArray[Any]) -> None:
+            for index, frame in enumerate(indices.tolist()):
+                use_one(frame, values[index, *across])
+
         visit_runs(
             opened.frames,
             chosen,
-            lambda indices, values: use(indices, values[:, *across]),
+            use,
             rows=slice(rows.start, rows.stop),
             columns=slice(columns.start, columns.stop),
         )
         return
-
-    def use_one(frame: int, values: NDArray[Any]) -> None:
-        use(np.array([frame], np.intp), values[np.newaxis, rows, columns])
-
-    opened.frames.visit(chosen.tolist(), use_one, profiles=rendering.profiles)
+    opened.frames.visit(
+        chosen.tolist(),
+        lambda frame, values: use_one(frame, values[rows, columns]),
+        profiles=rendering.profiles,
+    )
 
 
 def region_array(
