@@ -224,6 +224,20 @@ def test_a_segment_is_drawn_over_its_source(command: Command, study: Path, tmp_p
     assert len(np.unique(picture[~colored])) > 20
 
 
+def test_a_segment_is_drawn_over_its_source_in_a_bucket(
+    command: Command, moto_server: S3Server, bucket: str, study: Path, tmp_path: Path
+) -> None:
+    options = ("-O", "anon=true", "-O", f"endpoint_url={moto_server.endpoint}")
+    words = ("--segment", "Liver", "-o", tmp_path / "there.png")
+    code, printed, error = command("montage", f"s3://{bucket}/seg.dcm", *words, *options)
+    assert code == 0, error
+    assert "over series" in printed
+    words = ("--segment", "Liver", "-o", tmp_path / "here.png")
+    assert command("montage", study / "seg.dcm", *words)[0] == 0
+    pictures = [np.asarray(Picture.open(tmp_path / f"{name}.png")) for name in ("there", "here")]
+    assert np.array_equal(*pictures)
+
+
 def test_a_segment_alone_is_drawn_on_black(command: Command, study: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone" / "seg.dcm"
     alone.parent.mkdir()
