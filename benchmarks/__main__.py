@@ -29,7 +29,12 @@ HEADLINES = (
     "fractional",
     "enhanced_volume",
     "series",
+    "highdicom_over_open",
+    "patches",
     "volume_memory",
+    "annotation_group",
+    "annotation_columns",
+    "report_table",
 )
 
 RESULTS = Path(__file__).parent / "results"

@@ -158,3 +158,21 @@ def polygons(
         outline[:, 0], outline[:, 1] = np.cos(turns), np.sin(turns)
         found.append((centre + 8 * outline).astype(dtype))
     return found
+
+
+def write_cells(path: Path, graphic_type: str, groups: int, each: int) -> Path:
+    """Write an object of many cells, as points or as outlines, each group with an area."""
+    rng = np.random.default_rng(each)
+    made = [
+        group(
+            number,
+            graphic_type,
+            points(rng.uniform(0, 100_000, (each, 2)).astype(np.float32))
+            if graphic_type == "POINT"
+            else polygons(rng, each),
+            {AREA: rng.random(each).astype(np.float32)},
+        )
+        for number in range(1, groups + 1)
+    ]
+    path.write_bytes(encoded(annotations(made)))
+    return path

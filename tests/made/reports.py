@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import highdicom
@@ -168,3 +169,12 @@ def _evidence(content: Any) -> list[Dataset]:
                 header.SOPInstanceUID = one.ReferencedSOPInstanceUID
                 found.setdefault(one.ReferencedSOPInstanceUID, header)
     return list(found.values())
+
+
+def write_report(path: Path, groups: int, measurements: int = 3) -> Path:
+    """Write a report of many planar groups."""
+    from made.annotations import encoded
+
+    rng = np.random.default_rng(groups)
+    path.write_bytes(encoded(report([planar(rng, n, measurements) for n in range(groups)])))
+    return path
