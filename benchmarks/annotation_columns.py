@@ -26,10 +26,11 @@ def rows(stage: Stage, repeat: int) -> list[Row]:
         stage.made(f"other-{name}.dcm", partial(write_cells, graphic_type=kind, groups=2, each=9))
 
         def measure(which: str, name: str = name) -> Measured:
+            cache = stage.new_cache()
             job = {
                 "task": "all groups",
-                "warm": stage.at(f"other-{name}.dcm", "annread", cache_dir=stage.new_cache()),
-                "object": stage.beside(f"{name}.dcm", "annread", cache_dir=stage.new_cache()),
+                "warm": stage.at(f"other-{name}.dcm", "annread", cache_dir=cache),
+                "object": stage.beside(f"{name}.dcm", "annread", cache_dir=cache),
             }
             return stage.measure("annotation_columns", which, job)
 

@@ -22,10 +22,11 @@ def rows(stage: Stage, repeat: int) -> list[Row]:
     stage.made("other-points.dcm", partial(write_cells, graphic_type="POINT", groups=2, each=9))
 
     def measure(which: str, at: Any) -> Measured:
+        cache = stage.new_cache()
         job = {
             "task": "one group",
-            "warm": stage.at("other-points.dcm", "annread", cache_dir=stage.new_cache()),
-            "object": at("points.dcm", "annread", cache_dir=stage.new_cache()),
+            "warm": stage.at("other-points.dcm", "annread", cache_dir=cache),
+            "object": at("points.dcm", "annread", cache_dir=cache),
         }
         return stage.measure("annotation_group", which, job)
 

@@ -11,7 +11,10 @@ __all__ = ["prepare"]
 
 
 def prepare(which: str, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Warm up on another object (Job: ``warm``), and return the work on ``object``."""
+    """Warm up on another object (Job: ``warm``), and return the work on ``object``.
+
+    Both share a cache folder, which is there then and does not know the second object.
+    """
     make = _ours if which == "ours" else _theirs
     make(job["task"], job["warm"])()
     task = make(job["task"], job["object"])

@@ -20,10 +20,11 @@ def rows(stage: Stage, repeat: int) -> list[Row]:
     stage.made("other-report.dcm", partial(write_report, groups=3))
 
     def measure(which: str) -> Measured:
+        cache = stage.new_cache()
         job = {
             "task": "report",
-            "warm": stage.at("other-report.dcm", "srread", cache_dir=stage.new_cache()),
-            "object": stage.beside("report.dcm", "srread", cache_dir=stage.new_cache()),
+            "warm": stage.at("other-report.dcm", "srread", cache_dir=cache),
+            "object": stage.beside("report.dcm", "srread", cache_dir=cache),
         }
         return stage.measure("report_table", which, job)
 
