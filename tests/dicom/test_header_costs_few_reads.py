@@ -70,12 +70,25 @@ def test_large_basic_table_comes_with_one_read() -> None:
     assert len(reader.reads) == 1
 
 
-def test_sequence_of_undefined_length_is_read_by_doubling() -> None:
+def test_sequence_of_undefined_length_is_read_as_the_number_of_frames_tells() -> None:
     reader = MemoryReader(with_groups(6000, 500, undefined=True))
     header = read_header(reader)
-    assert len(reader.reads) <= 5
+    assert len(reader.reads) == 1
+    assert sum(one.length for one in reader.reads) < 1.1 * 6000 * 500
     assert header.dataset().NumberOfFrames == 6000
     assert len(header.dataset().PerFrameFunctionalGroupsSequence) == 6000
+
+
+def test_sequence_whose_later_items_are_longer_is_read_whole() -> None:
+    data = with_groups(4000, 100, undefined=True)
+    end = data.rindex(pack("<HHI", 0xFFFE, 0xE0DD, 0))
+    one = pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    filler = pack("<HH2sHI", 0x0021, 0x1010, b"OB", 0, 3000) + bytes(3000)
+    more = (one + filler + pack("<HHI", 0xFFFE, 0xE00D, 0)) * 1000
+    reader = MemoryReader(data[:end] + more + data[end:])
+    header = read_header(reader)
+    assert len(reader.reads) <= 6
+    assert len(header.dataset().PerFrameFunctionalGroupsSequence) == 5000
 
 
 @pytest.mark.parametrize("undefined", [False, True])

@@ -252,9 +252,12 @@ class _Reading:
             found._groups = window.cut(element.value, stop, generously=self._ahead(element))
             return stop
         chain = ItemChain(found.encoding, undefined=True)
+        guesses = [self._expected, self._expected]
         try:
             while not chain.follow(window.data[element.value - window.base :]):
-                window.double(element.value + chain.needed, element.value + self._expected(chain))
+                # A third guess would not be better.
+                expected = element.value + guesses.pop()(chain) if guesses else 0
+                window.double(element.value + chain.needed, expected)
         except Malformed as fault:
             raise Malformed(fault.reason, fault.position + element.value) from None
         found.groups_length = chain.end
