@@ -49,7 +49,7 @@ STRANGERS = {
 }
 
 # opening turns targets into readers, and these ask it for them.
-NEIGHBOURS = dict.fromkeys(("image", "datasets", "annotations", "reports"), {"opening"})
+NEIGHBOURS = {name: {"opening"} for name in ("image", "datasets", "annotations", "reports")}
 
 HEAVY = (
     *("pandas", "pyarrow", "highdicom", "pydicom", "obstore", "fsspec", "s3fs", "gcsfs"),
