@@ -1,5 +1,8 @@
 """Few ranges, few bytes more than needed, and little memory beside the result."""
 
+import copy
+import pickle
+import threading
 import tracemalloc
 
 import numpy as np
@@ -110,3 +113,28 @@ def test_segments_without_frames_in_some_slices_take_no_memory_there(body):
     assert array.shape == (80, 256, 256, 20)
     for channel in range(20):
         assert array[..., channel].flags.c_contiguous
+
+
+def test_threads_read_one_segmentation_together(body):
+    segmentation = nl.segread(body.path)
+    expected = segmentation.get_volume(combine_segments=True).array
+    found = []
+
+    def read():
+        found.append(segmentation.get_volume(combine_segments=True).array)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(found) == 4
+    assert all(np.array_equal(one, expected) for one in found)
+
+
+def test_a_segmentation_pickles_and_copies(body):
+    segmentation = nl.segread(body.path)
+    expected = segmentation.get_volume(segment_numbers=[LIVER]).array
+    for made in (pickle.loads(pickle.dumps(segmentation)), copy.deepcopy(segmentation)):
+        assert type(made) is nl.seg.Segmentation
+        assert np.array_equal(made.get_volume(segment_numbers=[LIVER]).array, expected)
