@@ -174,6 +174,11 @@ def test_a_file_without_its_prefix_is_read_by_force() -> None:
     bare = content[content.index(b"\x08\x00\x16\x00") :]
     with pytest.raises(nl.NotDicom):
         nl.dcmread(bare)
+    with RangeServer({"/a.dcm": bare}) as server:
+        for _ in range(2):
+            assert nl.dcmread(server.url("/a.dcm"), force=True).StudyID == "1"
+        with pytest.raises(nl.NotDicom):
+            nl.dcmread(server.url("/a.dcm"))
     found = nl.dcmread(bare, force=True)
     assert found == pydicom.dcmread(BytesIO(bare), force=True)
     assert found.StudyID == "1"

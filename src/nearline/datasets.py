@@ -99,9 +99,12 @@ def _header(reader: Reader, limit: float, *, force: bool) -> Header:
     kept = reader.artefact(_KEPT) if usual else None
     if kept is not None:
         try:
-            return Header.from_bytes(kept, reader)
+            found = Header.from_bytes(kept, reader)
         except Unreadable:
-            pass
+            found = None
+        # One without DICM was kept for whoever forces it, and for nobody else.
+        if found is not None and (force or found.preamble):
+            return found
     header = read_header(reader, later=_larger_than(limit), force=force)
     if usual:
         reader.keep(_KEPT, header.to_bytes())
