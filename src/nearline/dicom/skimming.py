@@ -40,6 +40,10 @@ _SMALL = 64 * 1024
 _AHEAD = 2 * 1024
 _AHEAD_OF_ITEM = 512
 _MOST_AHEAD = 4 << 20
+_GUESSED = (16 * 1024, 32)
+"""Smallest items whose successors are looked for where equal ones would begin, and how many."""
+
+_AROUND_GUESS = (1536, 512)
 _PATIENCE = 16
 """Rounds after which more is read at once: there are more items than round trips are worth."""
 
@@ -139,22 +143,26 @@ class _Held:
             return position, memoryview(b"")
         return self._starts[index], self._parts[index]
 
-    def fetch(self, needs: Sequence[_Need]) -> None:
-        """Have what is needed at hand."""
+    def fetch(self, needs: Sequence[_Need], guesses: Sequence[ByteRange]) -> None:
+        """Have what is needed at hand, and what may be."""
         size = self._reader.size
-        wanted = []
+        wanted, held = [], []
         for position, needed, welcome in needs:
             if needed > size:
                 raise Ended(needed, size)
             base, view = self.part(position)
             wanted.append(ByteRange(base + len(view), min(needed + welcome, size)))
-        self._fetched += sum(one.length for one in wanted)
+            # Before anything new is put beside it.
+            held.append((position, view[position - base :]))
+        spans = [*wanted, *guesses]
+        self._fetched += sum(one.length for one in spans)
         if self._fetched > _MOST_BYTES:
             raise Oversized
-        for (position, _, _), new in zip(needs, self._reader.read_many(wanted), strict=True):
-            base, view = self.part(position)
-            old = view[position - base :]
-            self._put(position, memoryview(b"".join((old, new))) if len(old) else memoryview(new))
+        views = self._reader.read_many(spans)
+        for (position, old), new in zip(held, views, strict=False):
+            self._put(position, memoryview(b"".join((old, new)) if len(old) else new))
+        for guess, new in zip(guesses, views[len(wanted) :], strict=True):
+            self._put(guess.start, memoryview(new))
 
     def _put(self, start: int, data: memoryview) -> None:
         index = bisect_right(self._starts, start)
@@ -172,6 +180,7 @@ class _Skimming:
         self._follow = follow
         self._items: list[SkimmedItem] = []
         self._begun: list[_Walk[None]] = []
+        self._guesses: list[ByteRange] = []
         self._stop = 0
 
     def run(self, sequence: Element, encoding: Encoding) -> tuple[int, list[SkimmedItem]]:
@@ -190,8 +199,10 @@ class _Skimming:
             if needs:
                 growth = 1 << max(0, rounds // _PATIENCE * 2 - 1)
                 self._held.fetch(
-                    [(start, stop, min(_MOST_AHEAD, more * growth)) for start, stop, more in needs]
+                    [(start, stop, min(_MOST_AHEAD, more * growth)) for start, stop, more in needs],
+                    self._guesses,
                 )
+                self._guesses = []
             walks, rounds = waiting, rounds + 1
         return self._stop, self._items
 
@@ -214,6 +225,8 @@ class _Skimming:
                 position = yield from self._item(item, position, None, encoding)
             else:
                 end = position + length
+                if len(self._items) == 1 and stop is not None:
+                    self._guesses = _guesses(position - 8, length + 8, stop)
                 self._begun.append(self._beside(item, position, end, encoding))
                 position = end
         if stop is not None and position > stop:
@@ -374,6 +387,20 @@ class _Skimming:
             return dataset_is_implicit(view, at, assumed=encoding.implicit_vr)
 
         return (yield from self._parsed(position, read, _AHEAD))
+
+
+def _guesses(first: int, each: int, stop: int) -> list[ByteRange]:
+    """Return where the items of a sequence meet if they are about as long as the first.
+
+    Followed one by one, each costs a round trip.
+    """
+    least, most = _GUESSED
+    count = round((stop - first) / each)
+    if each < least or not 2 <= count <= most:
+        return []
+    before, after = _AROUND_GUESS
+    meetings = [first + (stop - first) * number // count for number in range(1, count + 1)]
+    return [ByteRange(max(first, one - before), min(stop, one + after)) for one in meetings]
 
 
 class _Delimiters:
