@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -189,14 +190,26 @@ def _section(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     merged: dict[str, str] = {}
     config_name = name if name == "default" else f"profile {name}"
     for path, section in ((_config_file(environ), config_name), (_credentials_file(environ), name)):
-        parser = configparser.RawConfigParser(strict=False, default_section="")
         try:
-            parser.read(path, encoding="utf-8")
-        except (OSError, configparser.Error, UnicodeDecodeError):
+            info = path.stat()
+        except OSError:
             continue
+        # A series of a thousand objects asks a thousand times.
+        parser = _parsed(path, (info.st_ino, info.st_mtime_ns, info.st_size))
         if parser.has_section(section):
             merged.update(parser.items(section))
     return merged
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, _state: tuple[int, int, int]) -> configparser.RawConfigParser:
+    """Return the sections of a file in this state; none of one that cannot be read."""
+    parser = configparser.RawConfigParser(strict=False, default_section="")
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, configparser.Error, UnicodeDecodeError):
+        return configparser.RawConfigParser()
+    return parser
 
 
 def _from_profile(options: S3Options, environ: Mapping[str, str]) -> Credentials | None:
