@@ -10,13 +10,13 @@ from typing import Any
 
 import highdicom
 import numpy as np
-import pydicom
 
 from dicom.test_columns_equal_pydicom import many
 from dicom.written import encapsulated, jpeg
-from documents.world import annotations, report
 from fuzz.targets import CORPUS
 from made import Phantom, ct_series
+from made.annotations import AREA, annotations, group, polygons
+from made.reports import planar, report
 from made.segmentation import describe_segment
 from nearline.dicom.header_reading import read_header
 from nearline.testing.slides import Recipe, write_slide
@@ -70,6 +70,8 @@ def _groups(kind: str, first: int) -> bytes:
 
 def seeds() -> dict[str, list[bytes]]:
     """Return them by target."""
+    rng = np.random.default_rng(0)
+    nuclei = group(1, "POLYGON", polygons(rng, 3), {AREA: np.array([3.0, 5.0, 4.0])})
     table = {"ResultSet": {"Result": [{"ID": "E1", "URI": "/data/experiments/E1"}]}}
     files = {
         "ResultSet": {
@@ -110,8 +112,8 @@ def seeds() -> dict[str, list[bytes]]:
             _slide(codec="jpeg", offset_table="tiff"),
         ],
         "groups": [_groups("explicit", 20 << 2), _groups("implicit", 20 << 2 | 1)],
-        "annotations": [_written(annotations(pydicom.dcmread(BytesIO(_slide(codec="native")))))],
-        "report": [_written(report())],
+        "annotations": [_written(annotations([nuclei]))],
+        "report": [_written(report([planar(rng, 0, 1)]))],
         "segmentation": [_segmentation("BINARY"), _segmentation("LABELMAP")],
         "stats": [stats[f"s/stats/{name}.stats"] for name in ("aseg", "lh.aparc")],
         "xnat": [json.dumps(one).encode() for one in (table, files)],

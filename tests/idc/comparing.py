@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,9 +85,9 @@ def _assert_pixels(path: Path, theirs: Any) -> None:
 def _assert_report(path: Path) -> None:
     try:
         theirs = highdicom.sr.srread(path)
-    except AttributeError as refused:
+    except AttributeError:
         # Not a document that highdicom accepts: ours says so, and `dcmread` has read it.
-        with pytest.raises(nl.InvalidDicom, match=re.escape(str(refused)[:40])):
+        with pytest.raises(nl.InvalidDicom, match="highdicom cannot read it"):
             nl.srread(path)
     else:
         ours = nl.srread(path)

@@ -18,8 +18,9 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, UID_dictionary, generate_uid
 
-from documents.world import annotations, report
 from made import Phantom, ct_series, parametric_map
+from made.annotations import annotations, group, polygons
+from made.reports import planar, report
 from nearline.testing.slides import Recipe, write_slide
 from servers.daemon import missing
 
@@ -164,6 +165,18 @@ def _segmentation(kind: str, syntax: str) -> list[Dataset]:
     ]
 
 
+def _annotations() -> Dataset:
+    rng = np.random.default_rng(1)
+    return annotations([group(number, "POLYGON", polygons(rng, 5)) for number in (1, 2, 3)])
+
+
+def _report(kind: type[Any]) -> Dataset:
+    # The first of three groups has a region of one image, which every kind of document allows.
+    rng = np.random.default_rng(2)
+    found: Dataset = report([planar(rng, 3 * number) for number in range(3)], kind)
+    return found
+
+
 def _document(name: str) -> list[Dataset]:
     ds = _began(name)
     ds.Modality = "SR"
@@ -197,10 +210,10 @@ def _datasets(name: str, syntax: str, folder: Path) -> list[Dataset]:
         "Segmentation": lambda: _segmentation("BINARY", ExplicitVRLittleEndian),
         "Label Map Segmentation": lambda: _segmentation("LABELMAP", ExplicitVRLittleEndian),
         "Parametric Map": lambda: [parametric_map(PHANTOM)],
-        "Microscopy Bulk Simple Annotations": lambda: [annotations(_slide(folder)[0])],
-        "Comprehensive 3D SR": lambda: [report("Comprehensive3DSR")],
-        "Comprehensive SR": lambda: [report("ComprehensiveSR")],
-        "Enhanced SR": lambda: [report("EnhancedSR")],
+        "Microscopy Bulk Simple Annotations": lambda: [_annotations()],
+        "Comprehensive 3D SR": lambda: [_report(highdicom.sr.Comprehensive3DSR)],
+        "Comprehensive SR": lambda: [_report(highdicom.sr.ComprehensiveSR)],
+        "Enhanced SR": lambda: [_report(highdicom.sr.EnhancedSR)],
     }
     if name == "Segmentation" and syntax == "JPEG-LS Lossless":
         return _segmentation("FRACTIONAL", ExplicitVRLittleEndian)
