@@ -5,14 +5,19 @@ Only where the objects lie is arranged: an S3 server in the place of AWS, a simu
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nearline as nl
 from documents.blocks import blocks, pages
 from documents.world import fill_bucket, project
+from nearline.fetch.keeper import keeper
 from nearline.testing.xnat import SimulatedXnat
 from servers.s3 import S3Server
 
@@ -56,6 +61,43 @@ def test_examples_run(
         if block.language == "python":
             padded = "\n" * block.line + block.text
             exec(compile(padded, str(page), "exec"), given)
+
+
+COMMANDS = [
+    (page, line)
+    for page in pages()
+    for block in blocks(page)
+    if not block.language
+    for line in block.text.splitlines()
+    if line.startswith("nearline ")
+]
+
+
+def test_there_are_commands() -> None:
+    assert len({line.split()[1] for _, line in COMMANDS}) > 7
+
+
+@pytest.mark.parametrize("page", sorted({page for page, _ in COMMANDS}), ids=lambda one: one.name)
+def test_commands_run(
+    page: Path,
+    bucket: S3Server,
+    xnat: SimulatedXnat,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.endpoint)
+    monkeypatch.setenv("XNAT_USER", "admin")
+    monkeypatch.setenv("XNAT_PASS", "admin")
+    with nl.open("s3://bucket/slide.dcm") as file:  # for `cache export` there must be something
+        file.read()
+    keeper().drain()
+    for line in (line for one, line in COMMANDS if one == page):
+        words = shlex.split(line.replace("https://xnat.example.org", xnat.address))[1:]
+        command = [sys.executable, "-c", "from nearline.cli.main import run; run()", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        written = line.partition(" -o ")[2].split()[:1]
+        assert all((tmp_path / name).stat().st_size > 0 for name in written), line
 
 
 class Blob:
