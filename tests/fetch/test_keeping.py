@@ -75,7 +75,7 @@ def test_prefix_leaves_memory_once_it_is_kept(open_reader: Open) -> None:
     reader = open_reader()
     assert bytes(reader.prefix) == CONTENT[: 256 << 10]
     assert keeper().drain(20)
-    assert reader._prefix is None
+    assert reader._prefix.in_memory is None
     assert bytes(reader.prefix) == CONTENT[: 256 << 10]
 
 

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import time
-import weakref
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Self
 
-from nearline.cache.store import open_store
 from nearline.errors import Offline, TruncatedObject
 from nearline.fetch.batch import Ahead, collect
-from nearline.fetch.engine import engine
-from nearline.fetch.first import First, first_read, read_unsized, revalidate
-from nearline.fetch.flight import Flight
+from nearline.fetch.found import Found, find, resume
 from nearline.fetch.keeper import keeper
+from nearline.fetch.prefix import Prefix
 from nearline.fetch.scan import scan
-from nearline.fetch.version import ObjectVersion
 from nearline.provenance import Provenance, Validator
 from nearline.ranges import ByteRange
 from nearline.settings import Settings, current
 from nearline.storage.source import Source
 
 if TYPE_CHECKING:
-    from nearline.cache.store import Store
-    from nearline.cache.version import Version
     from nearline.storage.listing.listed import Listed
 
 __all__ = ["Reader"]
 
 _WINDOW = 2 << 20
-_PREFIX = 256 << 10
 
 
 class Reader:
@@ -80,7 +72,8 @@ class Reader:
         listed: Listed | None = None,
         beginning: int | None = None,
     ) -> None:
-        self._open(source, settings or current(), None, listed, beginning)
+        settings = settings or current()
+        self._hold(source, settings, find(source, settings, listed=listed, beginning=beginning))
 
     @property
     def validator(self) -> Validator:
@@ -100,14 +93,7 @@ class Reader:
     @property
     def prefix(self) -> memoryview:
         """What the first read brought from byte 0 on; empty for an object that was known."""
-        if self._prefix_length == 0:
-            return memoryview(b"")
-        prefix = self._prefix
-        if prefix is not None:
-            return prefix
-        if self._version.in_place:
-            return self._version.read_in_place(ByteRange(0, self._prefix_length))
-        return self._version.get(ByteRange(0, self._prefix_length)) or memoryview(b"")
+        return self._prefix.view()
 
     @property
     def reads_again(self) -> bool:
@@ -201,7 +187,7 @@ class Reader:
         Of bytes on their way, those that have come count.
         """
         span = self._checked_range(ByteRange(start, stop))
-        prefix = self._prefix
+        prefix = self._prefix.in_memory
         if prefix is not None and start < len(prefix):
             # Where nothing is kept, what the first read brought is here nevertheless.
             return max(min(stop, len(prefix)), self._version.at_hand(span))
@@ -225,7 +211,7 @@ class Reader:
         wanted = [self._checked_range(one) for one in ranges]
         if self.settings.freshness == "offline":
             wanted = []
-        prefix = self._prefix
+        prefix = self._prefix.in_memory
         if prefix is not None:
             wanted = [one for one in wanted if one.stop > len(prefix)]
         return Ahead(self._version, wanted, hold=hold)
@@ -244,7 +230,7 @@ class Reader:
     def _collect(
         self, ranges: Sequence[ByteRange], *, cache: bool
     ) -> Iterator[tuple[int, memoryview]]:
-        prefix = self._prefix
+        prefix = self._prefix.in_memory
         if prefix is not None and any(one.stop <= len(prefix) for one in ranges):
             return self._from_prefix(prefix, ranges, cache=cache)
         return self._fetched(ranges, cache=cache)
@@ -314,112 +300,16 @@ class Reader:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["source"], state["settings"], state["validator"])
+        source, settings = state["source"], state["settings"]
+        self._hold(source, settings, resume(source, settings, state["validator"]))
 
-    # --- opening ----------------------------------------------------------
-
-    def _open(
-        self,
-        source: Source,
-        settings: Settings,
-        pinned: Validator | None,
-        listed: Listed | None = None,
-        beginning: int | None = None,
-    ) -> None:
+    def _hold(self, source: Source, settings: Settings, found: Found) -> None:
         self.source = source
         self.settings = settings
         self.url = source.url
-        self._prefix: memoryview | None = None
-        self._prefix_length = 0
-        self._version_id: str | None = None
-        self._notes: tuple[str, ...] = ()
-        if pinned is not None:
-            self._adopt(First.resumed(pinned, 0.0), open_store(settings, signed=source.signed))
-            self._checked = 0.0
-            return
-        signed = source.signed
-        store = None if source.in_place else open_store(settings, signed=signed)
-        known = store.latest(source.identity) if store else None
-        if known is not None and known.validator.size is None:
-            known = None
-        if not source.in_place and self._needs_no_request(known):
-            self._adopt(First.resumed(known.validator, known.checked), store)
-            vouched = settings.freshness != "offline" and not settings.is_immutable(self.url)
-            self._checked = known.checked if vouched else 0.0
-            return
-        if known is None:
-            first = first_read(source, settings, beginning)
-        elif listed is not None and known.validator.same_version(listed.validator):
-            first = First.resumed(known.validator, listed.checked)
-        else:
-            first = revalidate(source, settings, known.validator)
-        if store is None or source.signed is not signed:
-            store = open_store(settings, signed=source.signed)
-        self._adopt(first, store)
-        self._checked = first.checked
-
-    def _needs_no_request(self, known: Version | None) -> TypeGuard[Version]:
-        freshness = self.settings.freshness
-        if freshness == "offline":
-            if known is None:
-                raise Offline(
-                    f'{self.url} was never read with this cache, and freshness="offline" forbids '
-                    'asking for it. Open it once with freshness="check".'
-                )
-            return True
-        if known is None:
-            return False
-        if self.settings.is_immutable(self.url):
-            return True
-        return not isinstance(freshness, str) and time.time() - known.checked < freshness
-
-    def _adopt(self, first: First, store: Store | None) -> None:
-        whole = first.whole
-        if whole is not None and first.pin.validator.size is None:
-            content = read_unsized(self.source, self.settings, whole)
-            first = first.completed(content)
-        version = ObjectVersion(self.source, self.settings, store, first.pin, checked=first.checked)
-        self._version = version
-        self.size = version.size
-        self._version_id = first.version_id
-        self._notes = first.notes
-        if whole is not None:
-            entire = ByteRange(0, self.size)
-            wanted = None if version.held(entire) == [entire] else first.whole
-            with engine().lock:
-                adopted = wanted is not None and version.under_way.adopt(version, wanted)
-                version.under_way.ignores_ranges = True
-            if not adopted:
-                whole.close()
-        for start, view in first.pieces:
-            if version.keeps_in_store:
-                Flight.ended(version, start, view)
-            else:
-                version.put(start, view)
-        if first.unchanged:
-            return
-        pieces = first.pieces
-        if first.whole is not None:
-            pieces = ((0, self.read(0, min(_PREFIX, self.size))),)
-        if not pieces or pieces[0][0] > 0:
-            return
-        beginning = pieces[0][1]
-        self._prefix_length = len(beginning)
-        if version.in_place or not len(beginning):
-            return
-        self._prefix = beginning
-        self._forget_prefix()
-        if self._prefix is not None and version.keeps_in_store:
-            keeper().add(partial(_forget_prefix, weakref.ref(self)))
-
-    def _forget_prefix(self) -> None:
-        """Let go of the prefix if it can be had from where the object's bytes are kept."""
-        whole = ByteRange(0, self._prefix_length)
-        if self._version.held(whole) == [whole]:
-            self._prefix = None
-
-
-def _forget_prefix(reference: weakref.ref[Reader]) -> None:
-    reader = reference()
-    if reader is not None:
-        reader._forget_prefix()
+        self.size = found.version.size
+        self._version = found.version
+        self._checked = found.checked
+        self._version_id = found.version_id
+        self._notes = found.notes
+        self._prefix = Prefix(found.version, found.beginning)
