@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nearline.image.opened import Opened
     from nearline.image.tiles import Tiling
 
-__all__ = ["frame_stack", "paste_frames", "region_array", "slice_of"]
+__all__ = ["frame_stack", "paste_frames", "region_array"]
 
 
 _FEW = 16
@@ -82,7 +82,7 @@ def paste_frames(
     places_of: dict[int, list[int]] = defaultdict(list)
     for frame, place in zip(chosen.tolist(), places.tolist(), strict=True):
         places_of[frame].append(place)
-    rows, columns = slice_of(region.rows), slice_of(region.columns)
+    rows, columns = region.rows.as_slice, region.columns.as_slice
 
     def use_one(frame: int, values: NDArray[Any]) -> None:
         place, *others = places_of[frame]
@@ -168,8 +168,3 @@ def region_array(
         for one in pastes:
             paste(one, held[one.frame])
     return out
-
-
-def slice_of(span: Span) -> slice:
-    """Return a span as an index."""
-    return slice(span.start, span.stop, span.step)

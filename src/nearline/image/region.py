@@ -34,6 +34,11 @@ class Span:
         """One past the last position; `start` when nothing is selected."""
         return self.start + (self.count - 1) * self.step + 1 if self.count else self.start
 
+    @property
+    def as_slice(self) -> slice:
+        """The span as an index."""
+        return slice(self.start, self.stop, self.step)
+
     def within(self, top: int, length: int) -> tuple[slice, slice]:
         """Cut the span to the block of `length` positions that begins at `top`.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from nearline.errors import NoVolume, OutsideMatrix
-from nearline.image.assembly import paste_frames, region_array, slice_of
+from nearline.errors import NoVolume
+from nearline.image.assembly import paste_frames, region_array
 from nearline.image.coordinate_system import CoordinateSystemNames
 from nearline.image.geometry.matrix import matrix_geometry
+from nearline.image.geometry.part import Part, PartArguments, volume_of
 from nearline.image.geometry.stack import Stack, planes_of, stack_of
 from nearline.image.metadata import ImageMetadata
-from nearline.image.region import region_of_matrix, slices_of_volume
 from nearline.image.rendering import render
 from nearline.image.transforms.options import TransformOptions
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from highdicom import Volume, VolumeGeometry
     from numpy.typing import DTypeLike, NDArray
 
-    from nearline.image.region import Region, Span
+    from nearline.image.region import Region
 
 __all__ = ["VolumeMethods"]
 
@@ -163,64 +163,45 @@ class VolumeMethods(ImageMetadata):
             apply_palette_color_lut=apply_palette_color_lut,
             apply_icc_profile=apply_icc_profile,
         )
-        matrix, format_ = self._opened.facts.matrix, self._opened.facts.format
-        region = region_of_matrix(
-            row_start,
-            row_end,
-            column_start,
-            column_end,
-            rows=format_.rows if matrix is None else matrix.rows,
-            columns=format_.columns if matrix is None else matrix.columns,
-            as_indices=as_indices,
+        part, stack, geometry = self._part(
+            PartArguments(
+                slice_start, slice_end, row_start, row_end, column_start, column_end, as_indices
+            ),
+            rtol=rtol,
+            atol=atol,
+            perpendicular_tol=perpendicular_tol,
+            allow_missing_positions=allow_missing_positions,
+            allow_duplicate_positions=False,
         )
-        if 0 in region.shape:
-            raise OutsideMatrix(
-                f"The rows and columns asked for leave nothing of {self.url}; row_end and "
-                "column_end themselves are not included."
-            )
-        if matrix is not None:
-            geometry = self._geometry_of_matrix()
-            slices = slices_of_volume(
-                slice_start,
-                slice_end,
-                number_of_slices=geometry.spatial_shape[0],
-                as_indices=as_indices,
-            )
-            array = self._matrix_array(region, dtype, options)[np.newaxis]
+        if stack is None:
+            array = self._matrix_array(part.region, dtype, options)[np.newaxis]
         else:
-            stack = self._stack(
-                rtol=rtol,
-                atol=atol,
-                perpendicular_tol=perpendicular_tol,
-                allow_missing_positions=allow_missing_positions,
-                allow_duplicate_positions=False,
-            )
-            geometry = stack.geometry
-            slices = slices_of_volume(
-                slice_start,
-                slice_end,
-                number_of_slices=stack.number_of_slices,
-                as_indices=as_indices,
-            )
-            array = self._stacked(stack, slices, region, dtype, options)
-        cut: Any = (slice_of(slices), slice_of(region.rows), slice_of(region.columns))
-        return self._as_volume(array, geometry[cut])
+            array = self._stacked(stack, part, dtype, options)
+        return volume_of(array, part.of(geometry))
+
+    def _part(
+        self, arguments: PartArguments, **tolerances: Any
+    ) -> tuple[Part, Stack | None, VolumeGeometry]:
+        """Find the part asked for, the stack of the frames, and where all of it lies.
+
+        There is no stack where the total pixel matrix is the one slice.
+        """
+        matrix, format_ = self._opened.facts.matrix, self._opened.facts.format
+        size = format_ if matrix is None else matrix
+        region = arguments.region(size.rows, size.columns, name=self.url)
+        stack = self._stack(**tolerances) if matrix is None else None
+        geometry = self._geometry_of_matrix() if stack is None else stack.geometry
+        return Part(arguments.slices(geometry.spatial_shape[0]), region), stack, geometry
 
     def _stacked(
-        self,
-        stack: Stack,
-        slices: Span,
-        region: Region,
-        dtype: DTypeLike,
-        options: TransformOptions,
+        self, stack: Stack, part: Part, dtype: DTypeLike, options: TransformOptions
     ) -> NDArray[Any]:
-        frames = np.flatnonzero((stack.slice_of >= slices.start) & (stack.slice_of < slices.stop))
-        places = stack.slice_of[frames] - slices.start
+        frames, places = stack.within(part.slices)
         rendering = render(self._opened, self, frames.tolist(), dtype, options)
-        shape = (slices.count, *region.shape, *rendering.samples)
-        complete = len(frames) == slices.count
+        shape = (part.slices.count, *part.region.shape, *rendering.samples)
+        complete = len(frames) == part.slices.count
         array = np.empty(shape, rendering.dtype) if complete else np.zeros(shape, rendering.dtype)
-        paste_frames(self._opened, frames, places, rendering, region, array)
+        paste_frames(self._opened, frames, places, rendering, part.region, array)
         return array
 
     def _matrix_array(
@@ -242,18 +223,6 @@ class VolumeMethods(ImageMetadata):
             optical_path=None,
             focal_plane=None,
             allow_missing=False,
-        )
-
-    def _as_volume(self, array: NDArray[Any], geometry: VolumeGeometry) -> Volume:
-        from highdicom import RGB_COLOR_CHANNEL_DESCRIPTOR, Volume
-
-        channels: Any = {RGB_COLOR_CHANNEL_DESCRIPTOR: ["R", "G", "B"]}
-        return Volume(
-            array=array,
-            affine=geometry.affine,
-            coordinate_system=geometry.coordinate_system,
-            frame_of_reference_uid=geometry.frame_of_reference_uid,
-            channels=channels if array.ndim == 4 else None,
         )
 
     def _geometry(self, **tolerances: Any) -> VolumeGeometry:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from nearline.dicom.columns import Columns
+    from nearline.image.region import Span
 
 __all__ = ["Planes", "Stack", "planes_of", "stack_of"]
 
@@ -64,6 +65,11 @@ class Stack:
     slice_of: NDArray[np.intp]
     number_of_slices: int
     geometry: VolumeGeometry
+
+    def within(self, slices: Span) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the frames that lie in some slices, and which of these slices each is."""
+        frames = np.flatnonzero((self.slice_of >= slices.start) & (self.slice_of < slices.stop))
+        return frames, self.slice_of[frames] - slices.start
 
 
 def planes_of(

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from nearline.dicom.damage import damage_told
 from nearline.errors import InvalidDicom, InvalidOption, MissingFrames, UnknownSegment
 from nearline.image.image import Image
 from nearline.image.segmentation.request import Kind, Request, Segments, make_request
@@ -208,18 +209,20 @@ class Described(Image):
 
     def _all_items(self) -> list[Dataset]:
         # By its tag: as an attribute, it would make descriptions of all.
-        return list(self[_SEGMENTS].value or ()) if _SEGMENTS in self else []
+        with damage_told(f"The Segment Sequence (0062,0002) of {self.url} cannot be read"):
+            items = list(self[_SEGMENTS].value or ()) if _SEGMENTS in self else []
+            numbers = [item.get("SegmentNumber") for item in items]
+            if None not in numbers and all(int(number) >= 0 for number in numbers):
+                return items
+        raise InvalidDicom(
+            f"An item of the Segment Sequence (0062,0002) of {self.url} has no right Segment "
+            "Number (0062,0004)."
+        )
 
     def _items(self) -> list[Dataset]:
         """Items of the Segment Sequence without the background."""
         background = self.get("PixelPaddingValue")
-        items = self._all_items()
-        if any(one.get("SegmentNumber") is None for one in items):
-            raise InvalidDicom(
-                f"An item of the Segment Sequence (0062,0002) of {self.url} has no Segment Number "
-                "(0062,0004)."
-            )
-        return [one for one in items if one.SegmentNumber != background]
+        return [one for one in self._all_items() if one.SegmentNumber != background]
 
     def _segments(self) -> Segments:
         kind = str(self.get("SegmentationType"))
@@ -228,7 +231,9 @@ class Described(Image):
                 f"The Segmentation Type (0062,0001) of {self.url} is {kind!r}. BINARY, FRACTIONAL "
                 "and LABELMAP exist."
             )
-        largest = int(self.get("MaximumFractionalValue") or 0)
+        with damage_told(f"What {self.url} says of its values cannot be read"):
+            largest = int(self.get("MaximumFractionalValue") or 0)
+            background = int(self.get("PixelPaddingValue") or 0)
         if kind == "FRACTIONAL" and largest < 1:
             raise InvalidDicom(
                 f"{self.url} is a FRACTIONAL segmentation without a Maximum Fractional Value "
@@ -241,7 +246,7 @@ class Described(Image):
                 int(one.SegmentNumber): str(one.get("SegmentLabel", "")) for one in self._items()
             },
             largest_fraction=largest,
-            background=int(self.get("PixelPaddingValue") or 0),
+            background=background,
         )
 
     def _segment_of_frame(self) -> NDArray[np.intp] | None:
@@ -275,14 +280,21 @@ def _described(item: Dataset) -> SegmentDescription:
     from highdicom.seg import SegmentDescription
 
     if not isinstance(item, SegmentDescription):
-        try:
-            SegmentDescription.from_dataset(item, copy=False)
-        except (AttributeError, TypeError, ValueError) as refused:
-            raise InvalidDicom(
-                f"Segment {item.get('SegmentNumber', '?')} of the Segment Sequence (0062,0002) is "
-                f"not described as the standard asks: {refused}"
-            ) from None
+        with damage_told("An item of the Segment Sequence (0062,0002) cannot be read"):
+            _describe(item)
     return cast("SegmentDescription", item)
+
+
+def _describe(item: Dataset) -> None:
+    from highdicom.seg import SegmentDescription
+
+    try:
+        SegmentDescription.from_dataset(item, copy=False)
+    except (AttributeError, TypeError, ValueError) as refused:
+        raise InvalidDicom(
+            f"Segment {item.get('SegmentNumber', '?')} of the Segment Sequence (0062,0002) is "
+            f"not described as the standard asks: {refused}"
+        ) from None
 
 
 def _equals(keyword: str, wanted: object) -> Callable[[Dataset], bool]:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from nearline.errors import OutsideMatrix
-from nearline.image.assembly import slice_of
-from nearline.image.region import region_of_matrix, slices_of_volume
+from nearline.image.geometry.part import PartArguments, volume_of
+from nearline.image.region import region_of_matrix
 from nearline.image.segmentation.described import Described
 from nearline.image.segmentation.pasting import matrix_array, places_at_once, stack_array
 from nearline.image.segmentation.selection import select
@@ -151,51 +150,24 @@ class InSpace(Described):
             apply_palette_color_lut=apply_palette_color_lut,
             apply_icc_profile=apply_icc_profile,
         )
-        matrix, format_ = self._opened.facts.matrix, self._opened.facts.format
-        region = region_of_matrix(
-            row_start,
-            row_end,
-            column_start,
-            column_end,
-            rows=format_.rows if matrix is None else matrix.rows,
-            columns=format_.columns if matrix is None else matrix.columns,
-            as_indices=as_indices,
+        part, stack, geometry = self._part(
+            PartArguments(
+                slice_start, slice_end, row_start, row_end, column_start, column_end, as_indices
+            ),
+            rtol=rtol,
+            atol=atol,
+            perpendicular_tol=perpendicular_tol,
+            allow_missing_positions=allow_missing_positions,
         )
-        if 0 in region.shape:
-            raise OutsideMatrix(
-                f"The rows and columns asked for leave nothing of {self.url}; row_end and "
-                "column_end themselves are not included."
-            )
-        if matrix is not None:
-            geometry = self._geometry_of_matrix()
-            slices = slices_of_volume(
-                slice_start,
-                slice_end,
-                number_of_slices=geometry.spatial_shape[0],
-                as_indices=as_indices,
-            )
+        if stack is None:
+            region = part.region
             array = matrix_array(self._opened, self._tiles(), self, request, region)[np.newaxis]
         else:
-            stack = self._stack(
-                rtol=rtol,
-                atol=atol,
-                perpendicular_tol=perpendicular_tol,
-                allow_missing_positions=allow_missing_positions,
-            )
-            geometry = stack.geometry
-            slices = slices_of_volume(
-                slice_start,
-                slice_end,
-                number_of_slices=stack.number_of_slices,
-                as_indices=as_indices,
-            )
-            within = np.flatnonzero(
-                (stack.slice_of >= slices.start) & (stack.slice_of < slices.stop)
-            )
-            places = stack.slice_of[within] - slices.start
-            array = self._pasted(request, within, places, slices.count, region)
-        cut: Any = (slice_of(slices), slice_of(region.rows), slice_of(region.columns))
-        return self._volume_of(request, array, geometry[cut])
+            within, places = stack.within(part.slices)
+            array = self._pasted(request, within, places, part.slices.count, part.region)
+        numbers = None if request.combine else request.numbers.tolist()
+        channels = None if numbers is None else {"ReferencedSegmentNumber": numbers}
+        return volume_of(array, part.of(geometry), channels)
 
     def get_total_pixel_matrix(  # type: ignore[override]
         self,
@@ -286,21 +258,5 @@ class InSpace(Described):
         )
         crop = {}
         if region is not None:
-            crop = {"rows": slice_of(region.rows), "columns": slice_of(region.columns)}
+            crop = {"rows": region.rows.as_slice, "columns": region.columns.as_slice}
         return stack_array(self._opened, self, request, selection, count, **crop)
-
-    def _volume_of(self, request: Request, array: NDArray[Any], geometry: VolumeGeometry) -> Volume:
-        from highdicom import RGB_COLOR_CHANNEL_DESCRIPTOR, Volume
-
-        channels: dict[Any, Sequence[Any]] | None = None
-        if request.palette:
-            channels = {RGB_COLOR_CHANNEL_DESCRIPTOR: ["R", "G", "B"]}
-        elif not request.combine:
-            channels = {"ReferencedSegmentNumber": request.numbers.tolist()}
-        return Volume(
-            array=array,
-            affine=geometry.affine,
-            coordinate_system=geometry.coordinate_system,
-            frame_of_reference_uid=geometry.frame_of_reference_uid,
-            channels=channels,
-        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from nearline.errors import NoVolume
-from nearline.image.region import region_of_matrix, slices_of_volume
+from nearline.image.geometry.part import Part, PartArguments, volume_of
 from nearline.image.series.arrangement import Place, arrange, in_order
 from nearline.image.series.choosing import Skipped
 from nearline.image.series.member import Member, format_of
@@ -205,8 +205,6 @@ class Series:
         InvalidTransform, TransformMissing
             The transforms contradict each other or what the images hold.
         """
-        from highdicom import RGB_COLOR_CHANNEL_DESCRIPTOR, Volume
-
         options = TransformOptions(
             apply_real_world_transform=apply_real_world_transform,
             real_world_value_map_selector=real_world_value_map_selector,
@@ -219,43 +217,24 @@ class Series:
             apply_icc_profile=apply_icc_profile,
         )
         stack = self._stack(rtol, atol, perpendicular_tol, orientation_tol)
-        slices = slices_of_volume(
-            slice_start, slice_end, number_of_slices=stack.number_of_slices, as_indices=as_indices
+        arguments = PartArguments(
+            slice_start, slice_end, row_start, row_end, column_start, column_end, as_indices
         )
-        rows, columns = self._places[0].shape
-        region = region_of_matrix(
-            row_start,
-            row_end,
-            column_start,
-            column_end,
-            rows=rows,
-            columns=columns,
-            as_indices=as_indices,
+        part = Part(
+            arguments.slices(stack.number_of_slices),
+            arguments.region(*self._places[0].shape, name=f"series {self.series_instance_uid}"),
         )
-        member_of = np.argsort(stack.slice_of)[slices.start : slices.stop].tolist()
+        member_of = np.argsort(stack.slice_of)[part.slices.as_slice].tolist()
         array = read_slices(
             [self._members[i] for i in member_of],
             [self._formats[i] for i in member_of],
-            slice(region.rows.start, region.rows.stop),
-            slice(region.columns.start, region.columns.stop),
+            part.region.rows.as_slice,
+            part.region.columns.as_slice,
             np.dtype(dtype),
             options,
             self._decoder,
         )
-        whole: Any = stack.geometry
-        part: VolumeGeometry = whole[
-            slices.start : slices.stop,
-            region.rows.start : region.rows.stop,
-            region.columns.start : region.columns.stop,
-        ]
-        channels: Any = {RGB_COLOR_CHANNEL_DESCRIPTOR: ["R", "G", "B"]}
-        return Volume(
-            array,
-            part.affine,
-            coordinate_system=part.coordinate_system,
-            frame_of_reference_uid=part.frame_of_reference_uid,
-            channels=channels if array.ndim == 4 else None,
-        )
+        return volume_of(array, part.of(stack.geometry))
 
     def _stack(self, *tolerances: float | None) -> Stack:
         found = self._stacks.get(tolerances)
