@@ -14,8 +14,8 @@ from http.cookies import CookieError, SimpleCookie
 from time import time
 
 from nearline.testing.exchange import Reply
-from nearline.testing.xnat.archive import GUEST
 from nearline.testing.xnat.behaviour import Behaviour
+from nearline.testing.xnat.contents import GUEST
 from nearline.testing.xnat.tables import login_page, tomcat_page
 
 __all__ = ["Accounts", "Visit"]

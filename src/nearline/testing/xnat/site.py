@@ -8,8 +8,8 @@ from time import time
 from urllib.parse import parse_qs
 
 from nearline.testing.exchange import Reply
-from nearline.testing.xnat.archive import GUEST
 from nearline.testing.xnat.call import Call
+from nearline.testing.xnat.contents import GUEST
 from nearline.testing.xnat.schema import ELEMENTS, SCHEMAS
 from nearline.testing.xnat.tables import login_page, page, status_page, table, text
 
