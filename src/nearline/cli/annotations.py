@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nearline.cli.frames import TableOption, require_format, write_frame
 from nearline.cli.output import JsonOption, print_json, print_rows
+from nearline.cli.tables import TableOption, require_format, write_frame
 from nearline.cli.target import OptionsOption, UrlArgument, parse_options
 from nearline.dicom.coded_concept import code_of
 from nearline.errors import InvalidOption, UnknownAnnotation

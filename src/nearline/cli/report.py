@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nearline.cli.frames import TableOption, records, require_format, write_frame
 from nearline.cli.output import JsonOption, print_json, print_rows
+from nearline.cli.tables import TableOption, records, require_format, write_frame
 from nearline.cli.target import OptionsOption, UrlArgument, parse_options
 from nearline.traffic import traffic
 

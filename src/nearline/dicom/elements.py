@@ -25,7 +25,6 @@ __all__ = [
     "element_places",
     "read_element",
     "read_item",
-    "skip_item",
     "skip_sequence",
     "tag_name",
 ]
@@ -196,15 +195,6 @@ def skip_sequence(buffer: Buffer, position: int, encoding: Encoding) -> int:
         What is there is no item, or the nesting is deeper than `MAX_DEPTH`.
     """
     return _walk(buffer, position, encoding, [None])
-
-
-def skip_item(buffer: Buffer, position: int, encoding: Encoding) -> int:
-    """Return the offset behind the delimiter of an item of undefined length.
-
-    `position` is that of the item's first element. Raises as `skip_sequence`.
-    """
-    implicit = _item_is_implicit(buffer, position, encoding)
-    return _walk(buffer, position, encoding, [Encoding(implicit, encoding.little_endian)])
 
 
 def _item_is_implicit(buffer: Buffer, position: int, encoding: Encoding) -> bool:

@@ -25,7 +25,6 @@ __all__ = ["Member", "format_of", "open_member"]
 _HEADER, _FRAMES = "header", "frames"
 
 _SOP_CLASS = 0x00080016
-_SOP_INSTANCE = 0x00080018
 _MODALITY = 0x00080060
 _DESCRIPTION = 0x0008103E
 _SERIES = 0x0020000E
@@ -79,11 +78,6 @@ class Member:
     def sop_class(self) -> str:
         """SOP Class UID."""
         return self.header.text(_SOP_CLASS)
-
-    @property
-    def sop_instance(self) -> str:
-        """SOP Instance UID."""
-        return self.header.text(_SOP_INSTANCE)
 
     @property
     def modality(self) -> str:

@@ -128,10 +128,6 @@ class PixelTransform:
         """Whether nothing but `icc` and the cast is done."""
         return self.stage is None and self.valid_range is None
 
-    def is_identity_for(self, dtype: DTypeLike) -> bool:
-        """Whether stored values of `dtype` come out as they are."""
-        return self.is_only_icc and self.icc is None and np.dtype(dtype) == self.output_dtype
-
 
 def color_transform(
     icc_profile: bytes | None,
