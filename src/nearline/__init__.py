@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         WrongKind,
     )
     from nearline.fetch.file import RemoteFile
-    from nearline.image.coordinate_system import CoordinateSystemNames
+    from nearline.image.geometry.coordinate_system import CoordinateSystemNames
     from nearline.image.image import Image
     from nearline.image.imread import imread
     from nearline.image.many.read_regions import read_regions
@@ -158,7 +158,7 @@ _MODULES = frozenset({"ann", "errors", "pm", "seg", "sr"})
 
 _HOMES = {
     "annread": "nearline.annotations.annread",
-    "CoordinateSystemNames": "nearline.image.coordinate_system",
+    "CoordinateSystemNames": "nearline.image.geometry.coordinate_system",
     "Image": "nearline.image.image",
     "RemoteFile": "nearline.fetch.file",
     "Series": "nearline.image.series.series",

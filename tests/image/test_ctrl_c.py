@@ -31,7 +31,7 @@ WAITS = {
 }
 
 DECODING = """
-import nearline.image.frames as frames
+import nearline.image.reading.frames as frames
 
 make_decoder = frames.make_decoder
 

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nearline.errors import InvalidOption, OutsideMatrix, UnknownFrame
-from nearline.image.indexing import spans_of
+from nearline.image.geometry.indexing import spans_of
+from nearline.image.geometry.region import Span, region_of_matrix
 from nearline.image.numbering import frame_index, frame_indices
-from nearline.image.region import Span, region_of_matrix
 
 ROWS, COLUMNS = 7, 5
 

@@ -12,7 +12,7 @@ from pydicom.uid import RLELossless
 
 import nearline as nl
 from dicom.written import image, native
-from nearline.image.runs import plan_runs, visit_runs
+from nearline.image.reading.runs import plan_runs, visit_runs
 from nearline.testing import RangeServer
 from oracles.pixels import assert_same
 

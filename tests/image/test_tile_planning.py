@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearline.errors import AmbiguousFrames, InvalidOption, MissingFrames
-from nearline.image.region import Region, Span
-from nearline.image.tiles import FullTiling, SparseTiling, plan_pastes
+from nearline.image.geometry.region import Region, Span
+from nearline.image.geometry.tiles import FullTiling, SparseTiling, plan_pastes
 
 
 @st.composite

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import nearline as nl
 from made import Phantom, write_segmentation, write_series
 from nearline.errors import InvalidOption
-from nearline.image.montage import chosen_slices, grey_levels, mosaic
-from nearline.image.nifti import write_nifti
+from nearline.image.export.montage import chosen_slices, grey_levels, mosaic
+from nearline.image.export.nifti import write_nifti
 
 PHANTOM = Phantom(16, 24, 6, (2.5, 0.8, 0.6))
 OBLIQUE = (0.8, 0.6, 0.0, -0.48, 0.64, 0.6)
@@ -119,7 +119,7 @@ def test_windows_map_to_black_and_white() -> None:
 
 def test_series_are_matched_to_other_geometries(tmp_path: Path) -> None:
     from nearline.errors import NoVolume
-    from nearline.image.source_volume import matched
+    from nearline.image.segmentation.source_volume import matched
 
     write_series(tmp_path, PHANTOM)
     series = nl.open_series(tmp_path)

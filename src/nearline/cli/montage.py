@@ -50,7 +50,7 @@ def montage(
     """Draw a segment as a mosaic of slices, over its source images where they are found."""
     import numpy as np
 
-    from nearline.image.montage import chosen_slices, grey_levels, mosaic
+    from nearline.image.export.montage import chosen_slices, grey_levels, mosaic
     from nearline.image.segmentation.segmentation import Segmentation
 
     if output.suffix.lower() not in _FORMATS:
@@ -77,7 +77,7 @@ def montage(
             grey = np.zeros((len(shown), *mask.shape[1:]), np.uint8)
             note = "no source series beside it; name one with --source"
         else:
-            from nearline.image.source_volume import matched
+            from nearline.image.segmentation.source_volume import matched
 
             values = matched(images, wanted[first:last]).array[[one - first for one in shown]]
             grey = grey_levels(values, levels or _usual_window(images))
@@ -114,7 +114,7 @@ def _mask(volume: Volume) -> NDArray[Any]:
 def _open_source(
     found: Image, url: str, source: str | None, options: dict[str, Any]
 ) -> Image | Series | None:
-    from nearline.image.source_volume import find_source, referenced_series
+    from nearline.image.segmentation.source_volume import find_source, referenced_series
 
     if source is None:
         return find_source(found, url, storage_options=options)

@@ -16,8 +16,8 @@ from nearline.traffic import traffic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nearline.image.geometry.region import Span
     from nearline.image.image import Image
-    from nearline.image.region import Span
 
 __all__ = ["region"]
 
@@ -100,7 +100,7 @@ def _read(
     from rich.console import Console
     from rich.progress import Progress
 
-    from nearline.image.region import region_of_matrix
+    from nearline.image.geometry.region import region_of_matrix
 
     if not image.is_tiled:
         # Its own error says what to use instead.

@@ -55,7 +55,7 @@ def volume(
     json: JsonOption = False,
 ) -> None:
     """Write a volume as NIfTI: slices, rows and columns as in get_volume."""
-    from nearline.image.nifti import SUFFIXES, write_nifti
+    from nearline.image.export.nifti import SUFFIXES, write_nifti
 
     if not output.name.lower().endswith(SUFFIXES):
         raise InvalidOption(f"{output} must end in {' or '.join(SUFFIXES)}.")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from nearline.errors import AmbiguousFrames, NoSourceReferences
-from nearline.image.assembly import paste_frames
+from nearline.image.geometry.region import Region, Span
+from nearline.image.geometry.tiles import FullTiling
 from nearline.image.metadata import ImageMetadata
-from nearline.image.region import Region, Span
-from nearline.image.rendering import render
+from nearline.image.reading.assembly import paste_frames
+from nearline.image.reading.rendering import render
 from nearline.image.sources import Derived, Sources, root_references
-from nearline.image.tiles import FullTiling
 from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:

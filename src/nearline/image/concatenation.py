@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nearline.errors import InvalidDicom, MissingFrames
-from nearline.image.frames import Part
 from nearline.image.opened import Opened, assemble, read_dataset
+from nearline.image.reading.frames import Part
 from nearline.image.side_by_side import side_by_side
 
 if TYPE_CHECKING:

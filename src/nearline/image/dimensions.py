@@ -10,7 +10,7 @@ from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.tag import BaseTag
 
 from nearline.errors import InvalidDicom, UnknownDimension
-from nearline.image.tiles import FullTiling
+from nearline.image.geometry.tiles import FullTiling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

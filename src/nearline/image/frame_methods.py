@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from nearline.image.assembly import frame_stack
 from nearline.image.metadata import ImageMetadata
 from nearline.image.numbering import frame_index, frame_indices
 from nearline.image.pixels import refuse_too_large
-from nearline.image.rendering import render, stored
+from nearline.image.reading.assembly import frame_stack
+from nearline.image.reading.rendering import render, stored
 from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:

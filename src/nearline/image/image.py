@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 import numpy as np
 
 from nearline.errors import MissingFrames, WrongKind
-from nearline.image.assembly import region_array
 from nearline.image.by_source import SourceMethods
 from nearline.image.concatenation import joined_dataset
 from nearline.image.frame_methods import FrameMethods
+from nearline.image.geometry.region import region_of_matrix
 from nearline.image.pixels import Pixels
-from nearline.image.region import region_of_matrix
+from nearline.image.reading.assembly import region_array
 from nearline.image.transforms.options import TransformOptions
 from nearline.image.volumes import VolumeMethods
 from nearline.opening import as_highdicom

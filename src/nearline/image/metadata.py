@@ -12,10 +12,10 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from nearline.dicom.lazy_dataset import LazyDataset
-from nearline.image.coordinate_system import CoordinateSystemNames
 from nearline.image.dimensions import dimension_indices, tag_of, unknown_dimension
+from nearline.image.geometry.coordinate_system import CoordinateSystemNames
+from nearline.image.geometry.tiles import FullTiling
 from nearline.image.opened import Opened
-from nearline.image.tiles import FullTiling
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

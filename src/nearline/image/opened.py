@@ -16,8 +16,8 @@ from nearline.dicom.header import Header
 from nearline.dicom.header_reading import read_header
 from nearline.errors import NoPixels
 from nearline.image.facts import Facts
-from nearline.image.frames import Frames, Part
-from nearline.image.placement import tiling_of
+from nearline.image.geometry.placement import tiling_of
+from nearline.image.reading.frames import Frames, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from nearline.dicom.codecs.decode import DecoderName
     from nearline.fetch.reader import Reader
-    from nearline.image.tiles import Tiling
+    from nearline.image.geometry.tiles import Tiling
 
 __all__ = ["Opened", "assemble", "open_image", "read_dataset"]
 

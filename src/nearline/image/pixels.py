@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from nearline.errors import TooLarge
-from nearline.image.assembly import frame_stack, region_array
-from nearline.image.indexing import spans_of
-from nearline.image.region import Region
-from nearline.image.rendering import render
+from nearline.image.geometry.indexing import spans_of
+from nearline.image.geometry.region import Region
+from nearline.image.reading.assembly import frame_stack, region_array
+from nearline.image.reading.rendering import render
 from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
     from pydicom.dataset import Dataset
 
+    from nearline.image.geometry.tiles import Tiling
     from nearline.image.opened import Opened
-    from nearline.image.tiles import Tiling
 
 __all__ = ["Pixels", "refuse_too_large"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from nearline.errors import NoVolume
-from nearline.image.assembly import paste_frames, region_array
-from nearline.image.coordinate_system import CoordinateSystemNames
+from nearline.image.geometry.coordinate_system import CoordinateSystemNames
 from nearline.image.geometry.matrix import matrix_geometry
 from nearline.image.geometry.part import Part, PartArguments, volume_of
 from nearline.image.geometry.stack import Stack, planes_of, stack_of
 from nearline.image.metadata import ImageMetadata
-from nearline.image.rendering import render
+from nearline.image.reading.assembly import paste_frames, region_array
+from nearline.image.reading.rendering import render
 from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:
     from highdicom import Volume, VolumeGeometry
     from numpy.typing import DTypeLike, NDArray
 
-    from nearline.image.region import Region
+    from nearline.image.geometry.region import Region
 
 __all__ = ["VolumeMethods"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from nearline.errors import OutsideMatrix
-from nearline.image.region import Region, Span, region_of_matrix, slices_of_volume
+from nearline.image.geometry.region import Region, Span, region_of_matrix, slices_of_volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

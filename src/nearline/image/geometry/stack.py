@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from nearline.dicom.columns import Columns
-    from nearline.image.region import Span
+    from nearline.image.geometry.region import Span
 
 __all__ = ["Planes", "Stack", "planes_of", "stack_of"]
 

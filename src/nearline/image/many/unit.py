@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearline.image.region import Region, region_of_matrix
-from nearline.image.rendering import render
-from nearline.image.tiles import Paste, plan_pastes
+from nearline.image.geometry.region import Region, region_of_matrix
+from nearline.image.geometry.tiles import Paste, plan_pastes
+from nearline.image.reading.rendering import render
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from nearline.errors import NearlineError
 from nearline.fetch.halt import Halt, Halted, heeding
 from nearline.image.many.unit import Choice, Planned, Unit, plan_region
 from nearline.image.many.wanted import Chunk, Wanted, cut
-from nearline.image.pool import workers
+from nearline.image.reading.pool import workers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,9 +11,9 @@ from pydicom.uid import UID
 
 from nearline.dicom.damage import damage_told
 from nearline.errors import InvalidDicom, InvalidOption, MissingFrames, UnknownSegment
+from nearline.image.geometry.tiles import FullTiling
 from nearline.image.image import Image
 from nearline.image.segmentation.request import Kind, Request, Segments, make_request
-from nearline.image.tiles import FullTiling
 
 if TYPE_CHECKING:
     from highdicom.seg import (

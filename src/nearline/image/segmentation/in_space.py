@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from nearline.image.geometry.part import PartArguments, volume_of
-from nearline.image.region import region_of_matrix
+from nearline.image.geometry.region import region_of_matrix
 from nearline.image.segmentation.described import Described
 from nearline.image.segmentation.pasting import matrix_array, places_at_once, stack_array
 from nearline.image.segmentation.selection import select
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from highdicom import Volume, VolumeGeometry
     from numpy.typing import DTypeLike, NDArray
 
-    from nearline.image.region import Region
+    from nearline.image.geometry.region import Region
+    from nearline.image.geometry.tiles import Tiling
     from nearline.image.segmentation.request import Request
-    from nearline.image.tiles import Tiling
 
 __all__ = ["InSpace"]
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearline.image.runs import visit_runs
+from nearline.image.geometry.tiles import plan_pastes
+from nearline.image.reading.runs import visit_runs
 from nearline.image.segmentation.canvas import canvas_for
 from nearline.image.segmentation.colours import colours_of
-from nearline.image.tiles import plan_pastes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
+    from nearline.image.geometry.region import Region
+    from nearline.image.geometry.tiles import Paste, Tiling
     from nearline.image.opened import Opened
-    from nearline.image.region import Region
     from nearline.image.segmentation.request import Request
     from nearline.image.segmentation.selection import Selection
-    from nearline.image.tiles import Paste, Tiling
 
 __all__ = ["matrix_array", "places_at_once", "stack_array"]
 

@@ -13,7 +13,7 @@ from nearline.dicom.frame_index import FrameIndex, build
 from nearline.dicom.header import Header
 from nearline.dicom.header_reading import read_header
 from nearline.errors import InvalidDicom
-from nearline.image.frames import Part
+from nearline.image.reading.frames import Part
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

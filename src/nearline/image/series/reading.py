@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearline.errors import NearlineError, NoVolume
-from nearline.image.frames import Frames
-from nearline.image.runs import visit_runs
+from nearline.image.reading.frames import Frames
+from nearline.image.reading.runs import visit_runs
 from nearline.image.transforms.transform import PixelTransform, make_transform
 
 if TYPE_CHECKING:

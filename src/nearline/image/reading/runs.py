@@ -11,8 +11,8 @@ import numpy as np
 
 from nearline.dicom.codecs.colour import is_full_ybr
 from nearline.dicom.codecs.frame_format import EXPLICIT_BIG_ENDIAN
-from nearline.image.decoding import run_each
-from nearline.image.frames import landing
+from nearline.image.reading.decoding import run_each
+from nearline.image.reading.frames import landing
 from nearline.ranges import ByteRange
 from nearline.traffic import count
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nearline.dicom.byte_reader import Buffer
     from nearline.dicom.codecs.frame_format import FrameFormat
-    from nearline.image.frames import Frames
+    from nearline.image.reading.frames import Frames
 
 __all__ = ["Runs", "plan_runs", "visit_runs"]
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearline.image.region import Region, Span
-from nearline.image.rendering import Rendering, render
-from nearline.image.runs import visit_runs
-from nearline.image.tiles import Paste, plan_pastes
+from nearline.image.geometry.region import Region, Span
+from nearline.image.geometry.tiles import Paste, plan_pastes
+from nearline.image.reading.rendering import Rendering, render
+from nearline.image.reading.runs import visit_runs
 from nearline.image.transforms.options import TransformOptions
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
     from pydicom.dataset import Dataset
 
+    from nearline.image.geometry.tiles import Tiling
     from nearline.image.opened import Opened
-    from nearline.image.tiles import Tiling
 
 __all__ = ["frame_stack", "paste_frames", "region_array"]
 

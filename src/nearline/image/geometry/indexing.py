@@ -6,7 +6,7 @@ from operator import index
 from typing import Any
 
 from nearline.errors import InvalidOption, OutsideMatrix
-from nearline.image.region import Span
+from nearline.image.geometry.region import Span
 
 __all__ = ["spans_of"]
 

@@ -17,7 +17,7 @@ from nearline.cache.tiles import TileMemory, tile_memory
 from nearline.dicom.codecs.decode import DecoderName, make_decoder
 from nearline.dicom.codecs.icc import IccTransform
 from nearline.errors import NearlineError
-from nearline.image.decoding import run_each
+from nearline.image.reading.decoding import run_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from nearline.errors import AmbiguousFrames, InvalidOption, MissingFrames
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nearline.image.region import Region
+    from nearline.image.geometry.region import Region
 
 __all__ = ["FullTiling", "Paste", "Placed", "SparseTiling", "Tiling", "plan_pastes"]
 

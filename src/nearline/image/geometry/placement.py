@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nearline.image.tiles import Channel, FullTiling, SparseTiling, Tiling
+from nearline.image.geometry.tiles import Channel, FullTiling, SparseTiling, Tiling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

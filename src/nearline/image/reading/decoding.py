@@ -9,7 +9,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from nearline.image.pool import decode_pool, workers
+from nearline.image.reading.pool import decode_pool, workers
 
 __all__ = ["run_each"]
 

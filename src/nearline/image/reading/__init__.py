@@ -1,0 +1,1 @@
+"""Frames on their way into arrays: fetched, decoded, transformed, pasted."""
