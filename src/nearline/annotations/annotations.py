@@ -10,7 +10,7 @@ from nearline.annotations.group import AnnotationGroup
 from nearline.annotations.lazy_part import LazyPart
 from nearline.annotations.outline import GROUPS, Outline
 from nearline.dicom.coded_concept import same_code
-from nearline.errors import InvalidOption, UnknownAnnotation
+from nearline.errors import InvalidDicom, InvalidOption, UnknownAnnotation
 from nearline.opening import as_highdicom
 
 if TYPE_CHECKING:
@@ -81,7 +81,14 @@ class MicroscopyBulkSimpleAnnotations(LazyPart):
         """Whether coordinates are pixels of an image or mm in a frame of reference."""
         from highdicom.ann import AnnotationCoordinateTypeValues
 
-        return AnnotationCoordinateTypeValues(self._outline.header.text(_COORDINATE_TYPE))
+        value = self._outline.header.text(_COORDINATE_TYPE)
+        try:
+            return AnnotationCoordinateTypeValues(value)
+        except ValueError:
+            raise InvalidDicom(
+                f"The Annotation Coordinate Type (006A,0001) of {self.url} is {value!r}. 2D and 3D "
+                "exist."
+            ) from None
 
     def get_annotation_group(
         self,

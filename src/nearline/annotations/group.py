@@ -15,9 +15,10 @@ from nearline.annotations.measurements import Measurements
 from nearline.annotations.outline import MEASUREMENTS, Outline
 from nearline.annotations.stored import StoredGroup
 from nearline.dicom.coded_concept import as_concept, same_code
+from nearline.dicom.damage import damage_told
 from nearline.dicom.elements import element_places, tag_name
 from nearline.dicom.late_element import late_element
-from nearline.errors import InvalidAnnotations, InvalidDicom, UnknownAnnotation
+from nearline.errors import InvalidAnnotations, UnknownAnnotation
 
 if TYPE_CHECKING:
     from highdicom.ann import (
@@ -377,14 +378,10 @@ def _parsed(outline: Outline, elements: bytes) -> Dataset:
     header = outline.header
     charset = bytes(header.value(0x00080005) or b"").decode("latin-1").strip(" \0")
     encodings = convert_encodings(charset.split("\\")) if charset else default_encoding
-    try:
+    with damage_told(f"pydicom cannot parse an annotation group of {header.url}"):
         return read_dataset(
             BytesIO(elements),
             header.implicit_vr,
             header.little_endian,
             parent_encoding=encodings,
         )
-    except (ArithmeticError, LookupError, NotImplementedError, OSError, ValueError) as error:
-        raise InvalidDicom(
-            f"{header.url} is not valid DICOM: pydicom cannot parse an annotation group ({error})."
-        ) from error

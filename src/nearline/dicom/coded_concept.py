@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from nearline.dicom.damage import damage_told
 from nearline.errors import InvalidDicom
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def as_concept(item: Dataset) -> CodedConcept:
 
     if isinstance(item, CodedConcept):
         return item
-    try:
-        return CodedConcept.from_dataset(item, copy=False)
-    except (AttributeError, TypeError, ValueError) as refused:
-        raise InvalidDicom(f"An item of a code sequence is no code: {refused}") from None
+    with damage_told("An item of a code sequence cannot be read"):
+        try:
+            return CodedConcept.from_dataset(item, copy=False)
+        except (AttributeError, TypeError, ValueError) as refused:
+            raise InvalidDicom(f"An item of a code sequence is no code: {refused}") from None

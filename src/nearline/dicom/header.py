@@ -11,9 +11,9 @@ import numpy as np
 
 from nearline.dicom.artefact import Unreadable, pack, unpack
 from nearline.dicom.byte_reader import ByteReader
+from nearline.dicom.damage import damage_told
 from nearline.dicom.elements import Encoding, element_places
 from nearline.dicom.item_chain import ItemChain
-from nearline.errors import InvalidDicom
 from nearline.traffic import count
 
 if TYPE_CHECKING:
@@ -188,14 +188,10 @@ class Header:
         start = self.preamble + b"DICM" if self.preamble else b""
         whole = BytesIO(b"".join((start, self.file_meta, body)))
         tags = None if specific_tags is None else list(specific_tags)
-        try:
+        with damage_told(f"pydicom cannot parse the header of {self.url}"):
             found = pydicom.dcmread(
                 whole, stop_before_pixels=True, specific_tags=tags, force=not start
             )
-        except (ArithmeticError, LookupError, NotImplementedError, OSError, ValueError) as error:
-            raise InvalidDicom(
-                f"{self.url} is not valid DICOM: pydicom cannot parse its header ({error})."
-            ) from error
         for tag, vr, offset, length in self.left:
             if self._reader is not None and (tags is None or tag in tags):
                 from nearline.dicom.late_element import late_element

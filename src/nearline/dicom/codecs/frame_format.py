@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nearline.dicom.damage import damage_told
 from nearline.errors import InvalidDicom
 
 if TYPE_CHECKING:
@@ -97,25 +98,26 @@ class FrameFormat:
             A required attribute is missing or impossible; the message names it.
         """
         keyword = pixel_keyword or _pixel_keyword(dataset)
-        integer = keyword == "PixelData"
-        bits = _number(dataset, "BitsAllocated", None if integer else _FLOAT_BITS[keyword])
-        stored = _number(dataset, "BitsStored", bits)
-        return cls(
-            transfer_syntax_uid=str(transfer_syntax_uid),
-            rows=_number(dataset, "Rows"),
-            columns=_number(dataset, "Columns"),
-            samples_per_pixel=_number(dataset, "SamplesPerPixel", None if integer else 1),
-            photometric_interpretation=str(
-                dataset.get("PhotometricInterpretation") or "MONOCHROME2"
-            ),
-            planar_configuration=int(dataset.get("PlanarConfiguration") or 0),
-            bits_allocated=bits,
-            bits_stored=stored,
-            high_bit=int(dataset.get("HighBit", stored - 1) or 0),
-            pixel_representation=int(dataset.get("PixelRepresentation") or 0),
-            pixel_keyword=keyword,
-            pixel_vr=pixel_vr,
-        )
+        with damage_told("What the image says of its pixels cannot be read"):
+            integer = keyword == "PixelData"
+            bits = _number(dataset, "BitsAllocated", None if integer else _FLOAT_BITS[keyword])
+            stored = _number(dataset, "BitsStored", bits)
+            return cls(
+                transfer_syntax_uid=str(transfer_syntax_uid),
+                rows=_number(dataset, "Rows"),
+                columns=_number(dataset, "Columns"),
+                samples_per_pixel=_number(dataset, "SamplesPerPixel", None if integer else 1),
+                photometric_interpretation=str(
+                    dataset.get("PhotometricInterpretation") or "MONOCHROME2"
+                ),
+                planar_configuration=int(dataset.get("PlanarConfiguration") or 0),
+                bits_allocated=bits,
+                bits_stored=stored,
+                high_bit=int(dataset.get("HighBit", stored - 1) or 0),
+                pixel_representation=int(dataset.get("PixelRepresentation") or 0),
+                pixel_keyword=keyword,
+                pixel_vr=pixel_vr,
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
