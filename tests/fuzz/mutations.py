@@ -9,6 +9,7 @@ from io import BytesIO
 import pydicom
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
@@ -41,14 +42,21 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 
 def mutated_object(data: bytes, chance: random.Random) -> bytes:
-    """Remove, empty, repeat or replace a few elements or items, at any depth."""
+    """Remove, empty, repeat or replace a few elements or items before the pixels, at any depth.
+
+    What pydicom cannot write then is mutated as bytes.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = pydicom.dcmread(BytesIO(data))
+        places = _inside(dataset)
         for _ in range(chance.randrange(1, 4)):
-            _change(chance.choice(list(_inside(dataset))), chance)
+            _change(chance.choice(places), chance)
         written = BytesIO()
-        dataset.save_as(written)
+        try:
+            dataset.save_as(written)
+        except (ArithmeticError, AttributeError, TypeError, ValueError, BytesLengthException):
+            return mutated(data, chance)
     return written.getvalue()
 
 
@@ -62,11 +70,11 @@ def _inside(dataset: Dataset) -> list[Dataset]:
 
 
 def _change(dataset: Dataset, chance: random.Random) -> None:
-    tags = [tag for tag in dataset.keys() if tag.group > 2]
+    tags = [tag for tag in list(dataset._dict) if 2 < tag.group < 0x7FE0]
     if not tags:
         return
     tag = chance.choice(tags)
-    element = dataset[tag]
+    element = dataset.get_item(tag)
     if element.VR == "SQ" and chance.random() < 0.6:
         items = list(element.value)
         match chance.randrange(3):

@@ -11,6 +11,7 @@ from types import FrameType
 
 import pytest
 
+from fuzz.mutations import mutated, mutated_object
 from fuzz.targets import CORPUS, TARGETS, run
 
 CPU_S = 5
@@ -19,7 +20,11 @@ CPU_S = 5
 MEMORY = 64 << 20
 """Bytes that one input may hold at a time."""
 
-MUTATIONS = 40
+MUTATIONS = 60
+
+
+def seeds(target: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((CORPUS / target).glob("seed-*"))]
 
 
 def corpus(target: str) -> list[bytes]:
@@ -52,44 +57,42 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """Change, insert, remove or repeat a few bytes, with a liking for numbers that hurt."""
-    found = bytearray(data)
-    for _ in range(chance.randrange(1, 5)):
-        at = chance.randrange(len(found) + 1)
-        some = chance.choice(
-            (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"SQ\0\0", chance.randbytes(3))
-        )
-        match chance.randrange(4):
-            case 0:
-                found[at : at + len(some)] = some
-            case 1:
-                found[at:at] = some
-            case 2:
-                del found[at : at + chance.randrange(1, 40)]
-            case 3:
-                found[at:at] = found[at : at + chance.randrange(200)]
-    return bytes(found)
+@pytest.fixture
+def warmed() -> None:
+    """Import what is imported on first use: it counts for no input, and is slow when traced."""
+    for target in TARGETS:
+        run(target, seeds(target)[0])
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_corpus_and_its_mutations(target: str, traced: None) -> None:
-    inputs = corpus(target)
-    assert len(inputs) >= 1
-    chance = random.Random(target)
-    run(target, inputs[0])  # what is imported on first use counts for nobody
-    for data in inputs:
+def test_the_corpus(target: str, warmed: None, traced: None) -> None:
+    for data in corpus(target):
         with bounded():
             run(target, data)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_mutations_of_bytes(target: str, warmed: None, traced: None) -> None:
+    inputs, chance = corpus(target), random.Random(target)
     for _ in range(MUTATIONS):
         with bounded():
             run(target, mutated(chance.choice(inputs), chance))
 
 
+@pytest.mark.parametrize("target", ["image", "annotations", "report", "segmentation"])
+def test_mutations_of_elements(target: str, warmed: None, traced: None) -> None:
+    inputs, chance = seeds(target), random.Random(target)
+    for _ in range(MUTATIONS):
+        data = mutated_object(chance.choice(inputs), chance)
+        with bounded():
+            run(target, data)
+
+
 def test_a_seed_is_understood() -> None:
     """Mutations of what every parser refuses at once would show nothing."""
     for target, call in TARGETS.items():
-        call(corpus(target)[0])
+        for data in seeds(target):
+            call(data)
 
 
 def test_the_bounds_do_stop(traced: None) -> None:
