@@ -26,8 +26,8 @@ from nearline.errors import (
 from nearline.storage.http import HttpSource
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
-from nearline.storage.readers.filelike import SerialSource
 from nearline.storage.readers.fsspec import FsspecSource
+from nearline.storage.readers.serial import SerialSource
 from nearline.storage.resolve import resolve
 from nearline.testing import RangeServer
 from storage.forking import in_forked_child

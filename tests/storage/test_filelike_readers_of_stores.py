@@ -17,10 +17,10 @@ from nearline.errors import (
     ObjectChanged,
 )
 from nearline.provenance import Validator
-from nearline.storage.readers.filelike import SerialSource
 from nearline.storage.readers.google_media import BlobSource, GcsfsSource
 from nearline.storage.readers.pinned import Pinned
 from nearline.storage.readers.s3fs import S3fsSource
+from nearline.storage.readers.serial import SerialSource
 from nearline.storage.resolve import resolve
 from nearline.testing import RangeServer
 from storage.forking import in_forked_child

@@ -13,6 +13,7 @@ from nearline.errors import NearlineError, NotPicklable, Unavailable, UnsafeAfte
 from nearline.provenance import Validator
 from nearline.storage.http.answer import Asked
 from nearline.storage.readers.foreign import foreign
+from nearline.storage.readers.held import held_to
 from nearline.storage.readers.status import error_for
 from nearline.storage.source import Answer, Transient
 from nearline.storage.url import identity
@@ -56,9 +57,7 @@ class _Blob:
         timeout: float = 30.0,
     ) -> Answer:
         """Ask for one range through the client; see `Source.read`."""
-        if unless is not None and self._version.pins and not unless.same_version(self._version):
-            unless = None
-        held = pin or (self._version if unless is None and self._version.pins else None)
+        held, unless = held_to(self._version, pin, unless)
         if stop is not None and stop <= start:
             return Answer("partial", start, start, held or self._version)
         arguments: dict[str, Any] = {"offset": start, "max_concurrency": 1}

@@ -22,8 +22,8 @@ from nearline.errors import (
 )
 from nearline.provenance import Validator
 from nearline.storage import address
-from nearline.storage.readers.filelike import SerialSource
 from nearline.storage.readers.foreign import foreign
+from nearline.storage.readers.serial import SerialSource
 from nearline.storage.readers.sftp import SftpSource, is_sftp, made_again, refusal
 from nearline.storage.readers.status import changed
 from nearline.storage.source import Answer, Source, Transient

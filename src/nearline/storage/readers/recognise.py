@@ -22,6 +22,7 @@ from nearline.storage.readers.fsspec import FsspecSource, known_by
 from nearline.storage.readers.google_media import BlobSource, GcsfsSource
 from nearline.storage.readers.pinned import Pinned
 from nearline.storage.readers.s3fs import BotoSource, S3fsSource
+from nearline.storage.readers.serial import SerialSource
 from nearline.storage.source import Source
 
 __all__ = ["recognise"]
@@ -188,8 +189,6 @@ def _blob_reader(handle: Any, name: str) -> Source | None:
     if _is_anonymous(client) and client.api_endpoint == _GOOGLE and not blob.user_project:
         source = unsigned_gcs(blob.bucket.name, blob.name)
         return Pinned(source, version) if version.pins else source
-    from nearline.storage.readers.filelike import SerialSource
-
     return BlobSource(
         handle, lambda: SerialSource(handle, name), version, signed=not _is_anonymous(client)
     )
