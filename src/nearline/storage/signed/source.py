@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -30,7 +30,7 @@ from nearline.storage.signed.obstore_error import (
 )
 from nearline.storage.signed.presign import Presigner
 from nearline.storage.signed.stores import StoreOptions, describe, open_store
-from nearline.storage.source import Answer, Buffer, Transient
+from nearline.storage.source import Answer, Buffer, Source, Transient
 from nearline.storage.url import identity
 from nearline.traffic import count
 
@@ -51,6 +51,8 @@ class SignedSource:
         As the user passed them; only these travel in a pickle.
     credentials : Credentials
         As found for these options in this process.
+    reopen : callable
+        Opens the object in another process, with the credentials found there.
 
     Raises
     ------
@@ -67,10 +69,17 @@ class SignedSource:
     concurrent = True
     signed = True
 
-    def __init__(self, address: Address, options: StoreOptions, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        address: Address,
+        options: StoreOptions,
+        credentials: Credentials,
+        reopen: Callable[[Address, StoreOptions], Source],
+    ) -> None:
         self.url = address.url
         self._address = address
         self._options = options
+        self._reopen = reopen
         self._spec = describe(address, options, credentials)
         self._version = _named_version(address, options)
         self._ignores_ranges = False
@@ -93,7 +102,7 @@ class SignedSource:
         return identity(url, signed=True, endpoint=self._spec.endpoint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reopen, (self._address, self._options)
+        return self._reopen, (self._address, self._options)
 
     def close(self) -> None:
         """Do nothing: connections belong to the store, which other objects share."""
@@ -254,13 +263,6 @@ class SignedSource:
 
 def _nothing() -> None:
     pass
-
-
-def reopen(address: Address, options: StoreOptions) -> Any:
-    """Open the object anew, with the credentials found in this process."""
-    from nearline.storage.resolve import reopen_store
-
-    return reopen_store(address, options)
 
 
 async def _get(
