@@ -19,8 +19,7 @@ from nearline.errors import (
     NotFound,
     UnsupportedUrl,
 )
-from nearline.storage import address, resolve
-from nearline.storage.http import HttpSource
+from nearline.storage import address, openers, resolve
 from nearline.storage.local import LocalSource
 from nearline.storage.source import Answer, Source
 from nearline.testing import RangeServer, faults
@@ -97,14 +96,11 @@ def test_schemes_of_higher_rooms_are_imported_on_use(monkeypatch: pytest.MonkeyP
 
     module = types.ModuleType("a_higher_room")
     module.opener = opener  # type: ignore[attr-defined]
-    resolve.register("made-up", "a_higher_room:opener")
-    try:
-        with pytest.raises(ModuleNotFoundError):
-            resolve.resolve("made-up://x")
-        monkeypatch.setitem(sys.modules, "a_higher_room", module)
-        resolve.resolve("made-up://x", storage_options={"a": 1})
-    finally:
-        del resolve._registered["made-up"]
+    monkeypatch.setitem(openers.SOURCES, "made-up", "a_higher_room:opener")
+    with pytest.raises(ModuleNotFoundError):
+        resolve.resolve("made-up://x")
+    monkeypatch.setitem(sys.modules, "a_higher_room", module)
+    resolve.resolve("made-up://x", storage_options={"a": 1})
     assert seen == [("made-up://x", {"a": 1}, None)]
 
 

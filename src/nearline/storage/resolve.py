@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from nearline.storage.address import Address, StoreKind, parse, scheme_of, store
 from nearline.storage.http import HttpSource, unsigned_azure, unsigned_gcs, unsigned_s3
 from nearline.storage.local import LocalSource
 from nearline.storage.memory import MemorySource
+from nearline.storage.openers import SOURCES, imported
 from nearline.storage.options import aws, azure, google
 from nearline.storage.options.credentials import Credentials
 from nearline.storage.options.spellings import AzureOptions, GcsOptions, HttpOptions, S3Options
@@ -24,31 +24,12 @@ from nearline.storage.source import Source
 
 __all__ = [
     "credentials_for",
-    "register",
     "reopen_store",
     "resolve",
     "signed_first",
     "store_options",
     "unsigned",
 ]
-
-_registered: dict[str, str] = dict.fromkeys(
-    ("xnat", "xnat+http", "xnat+https"), "nearline.xnat_storage.source:open_source"
-)
-
-
-def register(scheme: str, opener: str) -> None:
-    """Have URLs of a scheme opened by a function that is imported on first use.
-
-    Parameters
-    ----------
-    scheme : str
-        Without ``://``, in lower case.
-    opener : str
-        ``"package.module:function"``; called with the URL, `storage_options`
-        and `settings`, returns a `Source`.
-    """
-    _registered[scheme] = opener
 
 
 def resolve(
@@ -117,10 +98,8 @@ def _from_url(url: str, options: dict[str, Any], settings: Settings | None) -> S
     if scheme is None or scheme == "file":
         _no_options(options, "local files")
         return LocalSource(url)
-    if scheme in _registered:
-        module, _, name = _registered[scheme].partition(":")
-        opener = getattr(importlib.import_module(module), name)
-        source: Source = opener(url, storage_options=options, settings=settings)
+    if scheme in SOURCES:
+        source: Source = imported(SOURCES[scheme])(url, storage_options=options, settings=settings)
         return source
     kind = store_kind(scheme)
     if kind is not None:
@@ -195,9 +174,9 @@ def signed_first(address: Address, options: StoreOptions, credentials: Credentia
     if credentials.trouble:
         if credentials.insisted:
             raise InvalidOption(credentials.trouble)
-        signed: Source = Unusable(address, options, credentials)
+        signed: Source = Unusable(address, options, credentials, reopen_store)
     else:
-        signed = SignedSource(address, options, credentials)
+        signed = SignedSource(address, options, credentials, reopen_store)
     return SignedFirst(signed, lambda: unsigned(address, options))
 
 

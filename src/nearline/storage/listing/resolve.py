@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,28 +13,11 @@ from nearline.storage.listing.fsspec import FsspecLister
 from nearline.storage.listing.listed import Lister
 from nearline.storage.listing.local import LocalLister
 from nearline.storage.listing.stores import store_lister
+from nearline.storage.openers import LISTERS, imported
 from nearline.storage.resolve import store_options
 from nearline.storage.url import printable
 
-__all__ = ["find_lister", "register"]
-
-_registered: dict[str, str] = dict.fromkeys(
-    ("xnat", "xnat+http", "xnat+https"), "nearline.xnat_storage.lister:open_lister"
-)
-
-
-def register(scheme: str, opener: str) -> None:
-    """Have prefixes of a scheme listed by a function that is imported on first use.
-
-    Parameters
-    ----------
-    scheme : str
-        Without ``://``, in lower case.
-    opener : str
-        ``"package.module:function"``; called with the URL, `storage_options`
-        and `settings`, returns a `Lister`.
-    """
-    _registered[scheme] = opener
+__all__ = ["find_lister"]
 
 
 def find_lister(
@@ -72,9 +54,8 @@ def find_lister(
     scheme = scheme_of(target)
     if scheme is None or scheme == "file":
         return _local(target, options)
-    if scheme in _registered:
-        module, _, name = _registered[scheme].partition(":")
-        opener = getattr(importlib.import_module(module), name)
+    if scheme in LISTERS:
+        opener = imported(LISTERS[scheme])
         lister: Lister = opener(target, storage_options=options, settings=settings)
         return lister
     kind = store_kind(scheme)
