@@ -51,6 +51,19 @@ class Download(Request):
         self._sinks: list[Sink] = []
         self._completes = version.can_keep_all
 
+    @classmethod
+    def adopt(cls, version: ObjectVersion, answer: Answer) -> bool:
+        """Make an answer that brings the entire object the one download; False if there is one.
+
+        Under the engine's lock.
+        """
+        under_way = version.under_way
+        under_way.ignores_ranges = True
+        if under_way.download is not None:
+            return False
+        under_way.download = cls(version, answer)
+        return True
+
     # --- callers; the lock is held ----------------------------------------
 
     def passes(self, start: int) -> bool:

@@ -6,6 +6,7 @@ import mmap
 from bisect import insort
 from typing import TYPE_CHECKING
 
+from nearline.fetch.download import Download
 from nearline.fetch.engine import Lane, engine
 from nearline.fetch.events import Data, Failed, Replan, Sink
 from nearline.fetch.keeper import keeper
@@ -138,7 +139,7 @@ class Flight(Request):
         if answer.kind != "whole":
             return True
         with engine().lock:
-            if self.version.under_way.adopt(self.version, answer):
+            if Download.adopt(self.version, answer):
                 self._answer = None
             self._over = True
             self._leave_engine()

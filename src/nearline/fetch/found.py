@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from nearline.cache.store import open_store
 from nearline.errors import Offline
 from nearline.fetch.batch import collect
+from nearline.fetch.download import Download
 from nearline.fetch.engine import engine
 from nearline.fetch.first import First, first_read, read_unsized, revalidate
 from nearline.fetch.flight import Flight
@@ -124,7 +125,7 @@ def _adopt(
         entire = ByteRange(0, version.size)
         wanted = None if version.held(entire) == [entire] else first.whole
         with engine().lock:
-            adopted = wanted is not None and version.under_way.adopt(version, wanted)
+            adopted = wanted is not None and Download.adopt(version, wanted)
             version.under_way.ignores_ranges = True
         if not adopted:
             whole.close()

@@ -11,12 +11,10 @@ from weakref import WeakSet, WeakValueDictionary
 from nearline.fetch.kept import Kept
 from nearline.fetch.plan import PlannedRequest
 from nearline.ranges import ByteRange
-from nearline.storage.source import Answer
 
 if TYPE_CHECKING:
     from nearline.fetch.download import Download
     from nearline.fetch.flight import Flight
-    from nearline.fetch.version import ObjectVersion
 
 __all__ = ["Part", "UnderWay", "shared"]
 
@@ -89,16 +87,6 @@ class UnderWay:
             if position < stop:
                 remaining.append((ByteRange(position, stop), index))
         return joined, remaining
-
-    def adopt(self, version: ObjectVersion, answer: Answer) -> bool:
-        """Make an answer that brings the entire object the one download; False if there is one."""
-        from nearline.fetch.download import Download
-
-        self.ignores_ranges = True
-        if self.download is not None:
-            return False
-        self.download = Download(version, answer)
-        return True
 
     def forget(self) -> None:
         """Drop what belongs to the parent of this process."""
