@@ -20,6 +20,7 @@ from nearline.errors import (
     UnsupportedUrl,
 )
 from nearline.storage import address, openers, resolve
+from nearline.storage.http import HttpSource
 from nearline.storage.local import LocalSource
 from nearline.storage.source import Answer, Source
 from nearline.testing import RangeServer, faults
