@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,28 +13,8 @@ import pytest
 
 from made.annotations import AREA, annotations, encoded, group, points, polygons
 from made.reports import write_report
-from nearline.cli.main import run
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command line in this process; return exit code, output and errors."""
-
-    def type_in(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nearline", *map(str, words)])
-        code: object = 0
-        try:
-            run()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        if isinstance(code, str):
-            return 1, printed.out, printed.err + code
-        return int(code or 0), printed.out, printed.err
-
-    return type_in
 
 
 @pytest.fixture(scope="module")

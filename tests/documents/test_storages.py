@@ -16,6 +16,7 @@ import pytest
 
 from documents.blocks import ROOT, Block, blocks
 from made import Phantom, ct_series
+from made.files import as_bytes
 from nearline.testing.slides import Recipe, write_slide
 from nearline.testing.xnat import Archive, SimulatedXnat
 from nearline.xnat_storage.visits import close_all
@@ -148,9 +149,7 @@ def test_hadoop(webhdfs: WebHdfs, slide: Path) -> None:
 def xnat(slide: Path) -> Iterator[SimulatedXnat]:
     files = {}
     for number, dataset in enumerate(ct_series(Phantom(20, 24, 5)), 1):
-        buffer = io.BytesIO()
-        dataset.save_as(buffer, enforce_file_format=True)
-        files[f"{number}.dcm"] = buffer.getvalue()
+        files[f"{number}.dcm"] = as_bytes(dataset)
     archive = Archive()
     archive.add_project("ALFA")
     session = archive.add_session("ALFA", subject="0001")

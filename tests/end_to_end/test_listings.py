@@ -14,6 +14,7 @@ import pytest
 
 import nearline as nl
 from made import Phantom, ct_series
+from made.files import as_bytes
 from nearline.fetch.listing import list_objects
 from servers.azurite import Azurite
 from servers.gcs import GcsEmulator
@@ -26,9 +27,7 @@ from servers.webhdfs import WebHdfs
 def slices() -> dict[str, bytes]:
     made = {}
     for number, dataset in enumerate(ct_series(Phantom(20, 24, 6))):
-        buffer = io.BytesIO()
-        dataset.save_as(buffer, enforce_file_format=True)
-        made[f"a slice {number}.dcm"] = buffer.getvalue()
+        made[f"a slice {number}.dcm"] = as_bytes(dataset)
     return made
 
 

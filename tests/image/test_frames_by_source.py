@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,11 @@ from pydicom.data import get_testdata_file
 
 import nearline as nl
 from image.multi_frames import derive, multi_frame, write
+from oracles.outcomes import outcome
 from oracles.pixels import assert_same
 
 UIDS = [f"1.2.3.{number}" for number in range(6)]
 BUILTINS = (ValueError, TypeError, RuntimeError, KeyError)
-
-
-def outcome(call: Any) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call()
-    except Exception as fault:  # noqa: BLE001 - faults are compared
-        return fault
 
 
 def assert_alike(ours: Any, theirs: Any) -> None:

@@ -13,6 +13,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 
 import nearline as nl
 from made import Phantom
+from made.files import as_bytes
 from made.maps import parametric_map
 from nearline.errors import InvalidTransform, TransformMissing, WrongKind
 
@@ -23,9 +24,7 @@ INTEGERS = [np.uint8, np.uint16]
 
 def written(dtype: Any, **options: Any) -> bytes:
     values = np.random.default_rng(0).random((5, 20, 24)) * 200
-    buffer = io.BytesIO()
-    parametric_map(PHANTOM, values.astype(dtype), **options).save_as(buffer)
-    return buffer.getvalue()
+    return as_bytes(parametric_map(PHANTOM, values.astype(dtype), **options))
 
 
 def theirs_of(content: bytes) -> highdicom.pm.ParametricMap:
@@ -115,8 +114,7 @@ def test_a_map_is_what_it_is_taken_for() -> None:
 def test_another_kind_of_image_is_refused() -> None:
     from made.ct import ct_series
 
-    buffer = io.BytesIO()
-    next(iter(ct_series(PHANTOM))).save_as(buffer, enforce_file_format=True)
+    content = as_bytes(next(iter(ct_series(PHANTOM))))
     with pytest.raises(WrongKind, match="CT Image") as error:
-        nl.pmread(buffer.getvalue())
+        nl.pmread(content)
     assert isinstance(error.value, ValueError)

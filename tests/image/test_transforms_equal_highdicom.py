@@ -16,6 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from nearline.errors import InvalidTransform
 from nearline.image.transforms.transform import make_transform
+from oracles.outcomes import outcome
 
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
 FRAMES, ROWS, COLUMNS = 2, 4, 5
@@ -135,15 +136,6 @@ options = st.fixed_dictionaries(
     },
 )
 dtypes = st.sampled_from([np.float64, np.float32, np.int32, np.uint16, np.uint8, np.int16])
-
-
-def outcome(call: Any) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call()
-    except Exception as fault:  # noqa: BLE001 - faults are compared
-        return fault
 
 
 BUILTINS = (ValueError, TypeError, RuntimeError, IndexError, AttributeError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,13 @@ from pydicom.sr.coding import Code
 
 import nearline as nl
 from image.multi_frames import AXIAL, multi_frame, put, write
+from oracles.outcomes import outcome
 from oracles.samples import samples
 
 BUILTINS = (ValueError, TypeError, RuntimeError, IndexError, KeyError)
 OF_ARGUMENTS = (nl.InvalidOption, nl.OutsideMatrix, nl.InvalidTransform, nl.TransformMissing)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 OBLIQUE = (0.8, 0.6, 0.0, -0.48, 0.64, -0.6)
-
-
-def outcome(call: Any) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call()
-    except Exception as fault:  # noqa: BLE001 - faults are compared
-        return fault
 
 
 def assert_same_volume(ours: Any, theirs: Any) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import nearline as nl
-from volumes.outcomes import assert_same_outcome, attempt, shared_bases
+from oracles.outcomes import outcome
+from volumes.outcomes import assert_same_outcome, shared_bases
 
 __all__ = ["Both"]
 
@@ -43,14 +44,14 @@ class Both:
         Where several arguments are wrong, we may name one and highdicom another.
         """
         place = where or {}
-        expected = attempt(lambda: getattr(self.theirs, method)(*args, **place, **ask))
-        found = attempt(lambda: getattr(self.ours, method)(*args, **place, **ask))
+        expected = outcome(lambda: getattr(self.theirs, method)(*args, **place, **ask))
+        found = outcome(lambda: getattr(self.ours, method)(*args, **place, **ask))
         if isinstance(expected, Exception) and isinstance(found, nl.NearlineError):
             if shared_bases(found, expected):
                 return
-            alone = attempt(lambda: getattr(self.theirs, method)(*args, **place))
+            alone = outcome(lambda: getattr(self.theirs, method)(*args, **place))
             if isinstance(alone, Exception):
-                found = attempt(lambda: getattr(self.ours, method)(*args, **place))
+                found = outcome(lambda: getattr(self.ours, method)(*args, **place))
                 expected = alone
             elif isinstance(found, nl.UnknownSegment):
                 assert set(ask["segment_numbers"]) - set(self.ours.segment_numbers)

@@ -28,6 +28,7 @@ from pydicom.uid import (
 )
 
 from made import Phantom, ct_series, enhanced_ct, parametric_map
+from made.files import as_bytes
 from made.segmentation import describe_segment
 from nearline.testing.slides import write_slide
 
@@ -100,12 +101,6 @@ def phantoms(draw: st.DrawFn, *, slices: st.SearchStrategy[int] | None = None) -
         spacing,
         draw(st.integers(0, 3)),
     )
-
-
-def _bytes(ds: Dataset) -> bytes:
-    buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 @cache
@@ -239,7 +234,7 @@ def segmentations(draw: st.DrawFn, *, tiled: bool = False) -> Drawn:
             use_extended_offset_table=False,
         )
     uids = tuple(str(source.SOPInstanceUID) for source in sources)
-    return Drawn(_bytes(seg), kind, numbers, shape, uids, many=many, tiled=tiled)
+    return Drawn(as_bytes(seg), kind, numbers, shape, uids, many=many, tiled=tiled)
 
 
 @st.composite
@@ -275,7 +270,7 @@ def enhanced(draw: st.DrawFn) -> Drawn:
         str(group.ConversionSourceAttributesSequence[0].ReferencedSOPInstanceUID)
         for group in ds.PerFrameFunctionalGroupsSequence
     )
-    return Drawn(_bytes(ds), "image", (), phantom.shape, uids)
+    return Drawn(as_bytes(ds), "image", (), phantom.shape, uids)
 
 
 @st.composite
@@ -303,4 +298,4 @@ def maps(draw: st.DrawFn) -> Drawn:
             orientation=orientation,
         )
     uids = tuple(str(source.SOPInstanceUID) for source in ct_series(phantom))
-    return Drawn(_bytes(ds), "map", (), phantom.shape, uids)
+    return Drawn(as_bytes(ds), "map", (), phantom.shape, uids)

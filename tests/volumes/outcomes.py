@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import highdicom
@@ -21,7 +19,6 @@ __all__ = [
     "assert_same_geometry",
     "assert_same_outcome",
     "assert_same_volume",
-    "attempt",
     "shared_bases",
 ]
 
@@ -37,16 +34,6 @@ BROAD = settings(
 """Of every test that compares with highdicom on drawn files."""
 
 _COMMON = {object, BaseException, Exception}
-
-
-def attempt(call: Callable[[], Any]) -> Any:
-    """Return what a call gives, or its exception."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return call()
-        except Exception as error:  # noqa: BLE001 - compared with the other side's
-            return error
 
 
 def shared_bases(one: Exception, two: Exception) -> set[type]:

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nearline as nl
+from made.files import as_bytes
+from oracles.outcomes import outcome
 from volumes.asked import crops, image_options, some
 from volumes.both import Both
 from volumes.drawn import Drawn, enhanced, maps, series
-from volumes.outcomes import BROAD, assert_same_outcome, attempt
+from volumes.outcomes import BROAD, assert_same_outcome
 
 ASKS = 4
 
@@ -88,8 +90,8 @@ def test_series(data: st.DataObject) -> None:
         for _ in range(ASKS):
             ask = data.draw(image_options()) | data.draw(tolerances())
             assert_same_outcome(
-                attempt(lambda ask=ask: _ours(folder, ask)),
-                attempt(lambda ask=ask: _theirs(objects, ask)),
+                outcome(lambda ask=ask: _ours(folder, ask)),
+                outcome(lambda ask=ask: _theirs(objects, ask)),
             )
 
 
@@ -98,10 +100,5 @@ def _ours(folder: str, ask: dict[str, Any]) -> Any:
 
 
 def _theirs(objects: list[pydicom.Dataset], ask: dict[str, Any]) -> Any:
-    anew = []
-    for ds in objects:
-        buffer = io.BytesIO()
-        ds.save_as(buffer, enforce_file_format=True)
-        buffer.seek(0)
-        anew.append(pydicom.dcmread(buffer))
+    anew = [pydicom.dcmread(io.BytesIO(as_bytes(ds))) for ds in objects]
     return highdicom.image.get_volume_from_series(anew, **ask)

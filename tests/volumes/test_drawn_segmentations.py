@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nearline as nl
+from oracles.outcomes import outcome
 from volumes.asked import crops, segment_options, some
 from volumes.both import Both
 from volumes.drawn import Drawn, segmentations
-from volumes.outcomes import BROAD, assert_same_outcome, attempt
+from volumes.outcomes import BROAD, assert_same_outcome
 
 ASKS = 4
 
@@ -75,7 +76,7 @@ def test_pixels_by_source(data: st.DataObject) -> None:
 def test_pixels_by_dimension_index_values(data: st.DataObject) -> None:
     drawn = data.draw(segmentations(tiled=data.draw(st.booleans())), label="file")
     files = both(drawn)
-    pointers = attempt(files.theirs.get_default_dimension_index_pointers)
+    pointers = outcome(files.theirs.get_default_dimension_index_pointers)
     files.compare("get_default_dimension_index_pointers")
     if isinstance(pointers, Exception) or not pointers:
         return
@@ -128,8 +129,8 @@ def test_what_segments_are(data: st.DataObject) -> None:
             for name, value in ask.items()
             if name not in ("segment_label", "tracking_id")
         }
-        found = attempt(lambda ask=ask: files.ours.get_tracking_ids(**ask))
-        expected = attempt(lambda ask=ask: files.theirs.get_tracking_ids(**ask))
+        found = outcome(lambda ask=ask: files.ours.get_tracking_ids(**ask))
+        expected = outcome(lambda ask=ask: files.theirs.get_tracking_ids(**ask))
         if isinstance(expected, list):
             assert sorted(found) == sorted(expected)
         else:

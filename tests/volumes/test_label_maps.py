@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import highdicom
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from pydicom.uid import generate_uid
 
 import nearline as nl
 from made import Phantom, ct_series
+from made.files import as_bytes
 from made.segmentation import describe_segment
 from oracles.pixels import assert_same
 
@@ -42,9 +41,7 @@ def data(labels: np.ndarray) -> bytes:
         software_versions="1",
         device_serial_number="1",
     )
-    buffer = io.BytesIO()
-    seg.save_as(buffer)
-    return buffer.getvalue()
+    return as_bytes(seg)
 
 
 def test_numbers_above_255(data: bytes, labels: np.ndarray) -> None:

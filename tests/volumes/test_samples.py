@@ -17,9 +17,10 @@ import pydicom
 import pytest
 
 import nearline as nl
+from oracles.outcomes import outcome
 from oracles.samples import samples
 from volumes.both import Both
-from volumes.outcomes import assert_same_outcome, attempt
+from volumes.outcomes import assert_same_outcome
 
 _SEGMENTATIONS = {"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"}
 
@@ -48,7 +49,7 @@ def _named(wanted: Any) -> list[Any]:
 @pytest.mark.parametrize("path", _named(lambda ds: ds.get("SOPClassUID") in _SEGMENTATIONS))
 def test_segmentations(path: Path) -> None:
     files = Both(path.read_bytes(), nl.segread, highdicom.seg.segread)
-    theirs = attempt(lambda: files.theirs)
+    theirs = outcome(lambda: files.theirs)
     if isinstance(theirs, ValueError) and "little endian" in str(theirs):
         return  # big-endian objects, which only we open, are compared with pydicom
     numbers = theirs.segment_numbers
@@ -79,14 +80,14 @@ def test_segmentations(path: Path) -> None:
 
 
 def _has_frames(ds: Any) -> bool:
-    frames = attempt(lambda: int(ds.get("NumberOfFrames") or 1))
+    frames = outcome(lambda: int(ds.get("NumberOfFrames") or 1))
     several = isinstance(frames, int) and frames > 1
     return several and ds.get("SOPClassUID") not in _SEGMENTATIONS
 
 
 @pytest.mark.parametrize("path", _named(_has_frames))
 def test_multi_frame_images(path: Path) -> None:
-    theirs = attempt(lambda: highdicom.imread(path))
+    theirs = outcome(lambda: highdicom.imread(path))
     if isinstance(theirs, Exception):
         return  # what highdicom cannot open is compared with pydicom, frame by frame
     if "JPEG" in theirs.transfer_syntax_uid.name and theirs.get("SamplesPerPixel") == 3:
@@ -116,4 +117,4 @@ def test_series(paths: list[Path]) -> None:
     def theirs() -> Any:
         return highdicom.image.get_volume_from_series([pydicom.dcmread(path) for path in paths])
 
-    assert_same_outcome(attempt(lambda: nl.open_series(paths).get_volume()), attempt(theirs))
+    assert_same_outcome(outcome(lambda: nl.open_series(paths).get_volume()), outcome(theirs))

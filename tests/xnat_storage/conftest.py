@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import pydicom
 import pytest
 
 import nearline as nl
 from made import Phantom
 from made.ct import ct_series
+from made.files import as_bytes
 from nearline.testing.xnat import Archive, SimulatedXnat
 from nearline.testing.xnat.records import Experiment
 from nearline.xnat_storage.visits import close_all
@@ -47,12 +46,6 @@ class Site:
         """Read a slice whole."""
         with nl.open(self.file(name), storage_options=options or self.options) as file:
             return file.read()
-
-
-def as_bytes(dataset: pydicom.Dataset) -> bytes:
-    buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from io import BytesIO
 from typing import Any
 
 import highdicom
@@ -22,6 +21,7 @@ from pydicom.uid import (
 )
 
 from made import Phantom, ct_series, enhanced_ct
+from made.files import as_bytes
 
 __all__ = ["Recipe", "describe", "recipes", "written"]
 
@@ -126,13 +126,6 @@ def common(seed: object) -> dict[str, Any]:
     }
 
 
-def encoded(segmentation: Any) -> bytes:
-    """Return the file."""
-    buffer = BytesIO()
-    segmentation.save_as(buffer)
-    return buffer.getvalue()
-
-
 @cache
 def _sources(shape, spacing, orientation, multi_frame: bool) -> list[Any]:
     slices, rows, columns = shape
@@ -148,7 +141,7 @@ def written(recipe: Recipe) -> bytes:
     pixels = recipe.pixels
     if recipe.backwards and not recipe.multi_frame:
         sources = sources[::-1]
-    return encoded(
+    return as_bytes(
         highdicom.seg.Segmentation(
             source_images=sources,
             pixel_array=pixels,

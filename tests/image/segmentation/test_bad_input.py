@@ -11,6 +11,7 @@ import nearline as nl
 from image.segmentation.drawn import written
 from image.segmentation.equal import both
 from image.segmentation.test_label_maps import NARROW
+from made.files import as_bytes
 
 BINARY = replace(NARROW, kind="BINARY", numbers=(1, 2, 3), overlapping=True, omit_empty=False)
 FRACTIONAL = replace(BINARY, kind="FRACTIONAL", partial=True)
@@ -19,9 +20,7 @@ FRACTIONAL = replace(BINARY, kind="FRACTIONAL", partial=True)
 def changed(recipe, change):
     ds = pydicom.dcmread(BytesIO(written(recipe)))
     change(ds)
-    out = BytesIO()
-    ds.save_as(out)
-    return out.getvalue()
+    return as_bytes(ds)
 
 
 def refusal(error, content, method="get_volume", *args, **options):

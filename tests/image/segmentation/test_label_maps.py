@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import nearline as nl
-from image.segmentation.drawn import Recipe, common, describe, encoded, written
+from image.segmentation.drawn import Recipe, common, describe, written
 from image.segmentation.equal import assert_equal, both
 from image.segmentation.tiled import slide
+from made.files import as_bytes
 
 WIDE = Recipe(
     kind="LABELMAP",
@@ -79,7 +80,7 @@ def coloured(profile: bool) -> bytes:
         from nearline.testing.slides import icc_profile
 
         extra["icc_profile"] = icc_profile()
-    return encoded(
+    return as_bytes(
         highdicom.seg.Segmentation(
             source_images=[slide()],
             pixel_array=rng.choice([0, *numbers], (1, 20, 27)).astype(np.uint8),

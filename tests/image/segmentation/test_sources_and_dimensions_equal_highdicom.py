@@ -12,6 +12,7 @@ import nearline as nl
 from image.segmentation.drawn import Recipe, recipes, written
 from image.segmentation.equal import assert_equal
 from image.segmentation.options import SOME, leaves_one_label, segment_options
+from made.files import as_bytes
 
 
 def draw_options(data, recipe):
@@ -112,9 +113,7 @@ def with_references(change):
     ds = pydicom.dcmread(BytesIO(written(recipe)))
     for group in ds.PerFrameFunctionalGroupsSequence:
         change(group)
-    out = BytesIO()
-    ds.save_as(out)
-    return out.getvalue()
+    return as_bytes(ds)
 
 
 def preserve(value):

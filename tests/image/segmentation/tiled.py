@@ -12,7 +12,8 @@ import pydicom
 from hypothesis import strategies as st
 from pydicom.uid import RLELossless
 
-from image.segmentation.drawn import NATIVE, Recipe, common, describe, encoded, recipes
+from image.segmentation.drawn import NATIVE, Recipe, common, describe, recipes
+from made.files import as_bytes
 from slides import Recipe as Slide
 from slides import write_slide
 
@@ -36,7 +37,7 @@ def slide() -> pydicom.Dataset:
 def tiled(recipe: Recipe, *, full: bool) -> bytes:
     """Let highdicom write a tiled segmentation; rows and columns of `shape` are a tile's."""
     whole = replace(recipe, shape=(1, ROWS, COLUMNS))
-    return encoded(
+    return as_bytes(
         highdicom.seg.Segmentation(
             source_images=[slide()],
             pixel_array=whole.pixels,

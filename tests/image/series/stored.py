@@ -14,14 +14,9 @@ from pydicom.dataset import Dataset
 
 from made import Phantom
 from made.ct import ct_series
+from made.files import as_bytes
 
 SMALL = Phantom(20, 24, 7, (2.5, 0.8, 0.7))
-
-
-def as_bytes(dataset: Dataset) -> bytes:
-    buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def series(

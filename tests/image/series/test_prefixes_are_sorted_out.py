@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 import nearline as nl
 from image.series.stored import SMALL, assert_same, series, theirs
 from made import Phantom
+from made.files import as_bytes
 from made.maps import parametric_map
 from nearline.errors import AmbiguousSeries, NoSeries, NotFound, TooLarge
 from nearline.image.series import gathering
@@ -49,9 +50,7 @@ def test_other_files_are_left_out_and_named(tmp_path: Path) -> None:
     (tmp_path / "cut.dcm").write_bytes(objects[0][:400])
     fill(tmp_path / "deep", series(TINY, change=without_place)[:1], "screen")
     fill(tmp_path / "deep", series(TINY, change=without_pixels)[:1], "report")
-    map_ = io.BytesIO()
-    parametric_map(SMALL).save_as(map_)
-    (tmp_path / "map.dcm").write_bytes(map_.getvalue())
+    (tmp_path / "map.dcm").write_bytes(as_bytes(parametric_map(SMALL)))
 
     found = nl.open_series(tmp_path)
     assert_same(found.get_volume(), theirs(objects))
@@ -109,9 +108,7 @@ def test_nothing_that_can_be_a_slice(tmp_path: Path) -> None:
 
 
 def test_a_multi_frame_image_is_pointed_to_imread(tmp_path: Path) -> None:
-    content = io.BytesIO()
-    parametric_map(SMALL).save_as(content)
-    (tmp_path / "map.dcm").write_bytes(content.getvalue())
+    (tmp_path / "map.dcm").write_bytes(as_bytes(parametric_map(SMALL)))
     with pytest.raises(NoSeries, match="image of 7 frames; open it with imread"):
         nl.open_series(tmp_path)
 
