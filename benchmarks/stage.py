@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.working import work
 from nearline.testing import DelayProxy, LoggedRequest, RangeServer, longest_chain
 from nearline.testing.slides import Slide, write_slide
 from servers.ceph import radosgw
@@ -159,31 +157,16 @@ class Stage:
         """Run one side in a fresh process, warmed on another object of another server."""
         if "warm" not in job:
             job = {"warm": self.remote("other", cache_dir=self.new_cache())} | job
-        environ = {key: v for key, v in os.environ.items() if not key.startswith("NEARLINE_")}
-        environ["HOME"] = str(self.root)
-        with subprocess.Popen(
+        facts = work(
             [sys.executable, "-m", "benchmarks.worker", headline, which],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environ,
+            job,
+            name=f"{headline} of {which}",
+            home=self.root,
+            warm=self.counter.clear_log,
             cwd=Path(__file__).parent.parent,
-        ) as worker:
-            assert worker.stdin is not None
-            assert worker.stdout is not None
-            worker.stdin.write(json.dumps(job) + "\n")
-            worker.stdin.flush()
-            if worker.stdout.readline() != "ready\n":
-                raise RuntimeError(f"{headline} of {which} failed while it warmed up.")
-            self.counter.clear_log()
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-            told = worker.stdout.readline()
-            if not told:
-                raise RuntimeError(f"{headline} of {which} failed.")
-            facts = json.loads(told)
-            began, ended = facts.pop("began"), facts.pop("ended")
-            log = [r for r in self.counter.requests if began <= r.arrived <= ended]
+        )
+        began, ended = facts.pop("began"), facts.pop("ended")
+        log = [r for r in self.counter.requests if began <= r.arrived <= ended]
         return Measured(
             seconds=ended - began,
             requests=len(log),

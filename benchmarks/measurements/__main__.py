@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
-from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 
 from benchmarks.measurements import cold, loading
 from benchmarks.measurements.site import site
 from benchmarks.measurements.table import Row, markdown
-from benchmarks.stage import ONE_WAY_S
+from benchmarks.record import conclude
 
-RESULTS = Path(__file__).parents[1] / "results"
-
-
-def _keep(rows: list[Row], repeat: int) -> Path:
-    RESULTS.mkdir(exist_ok=True)
-    record = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
-        "python": platform.python_version(),
-        "one_way_s": ONE_WAY_S,
-        "versions": {name: version(name) for name in ("nearline", "pandas", "pyarrow", "requests")},
-        "repeat": repeat,
-        "rows": [asdict(row) | {"ratio": row.ratio, "holds": row.holds} for row in rows],
-    }
-    path = RESULTS / f"measurements-{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
-    path.write_text(json.dumps(record, indent=1))
-    path.with_suffix(".md").write_text(markdown(rows) + "\n")
-    return path
+PACKAGES = ("nearline", "pandas", "pyarrow", "requests")
+"""Whose versions are kept with the results."""
 
 
 def main() -> int:
@@ -52,12 +29,7 @@ def main() -> int:
                 for row in headline(built, chosen.repeat):
                     rows.append(row)
                     print(markdown([row]).splitlines()[-1], file=sys.stderr, flush=True)
-    path = _keep(rows, chosen.repeat)
-    print(markdown(rows))
-    print(f"\nKept in {path} and {path.with_suffix('.md').name}.", file=sys.stderr)
-    missed = [row.work for row in rows if not row.holds]
-    if missed:
-        print("Below what was asked for: " + "; ".join(missed), file=sys.stderr)
+    conclude(rows, markdown, repeat=chosen.repeat, packages=PACKAGES, prefix="measurements-")
     return 0
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stage import ONE_WAY_S
+from benchmarks.working import work
 from nearline.testing import DelayProxy
 from nearline.testing.xnat import Archive, SimulatedXnat
 from nearline.testing.xnat.archive import Digest
@@ -101,13 +99,17 @@ class Site:
             self.server.archive.edit(one)
         return path
 
-    def ours(self, work: str, **job: Any) -> Measured:
+    def ours(self, name: str, **job: Any) -> Measured:
         """Let nearline do some work in a fresh process, warmed on another project."""
-        return self._measure([sys.executable, str(_HERE / "worker.py")], {"work": work} | job)
+        return self._measure([sys.executable, str(_HERE / "worker.py")], {"work": name} | job)
 
-    def bx(self, work: str, **job: Any) -> Measured:
+    def bx(self, name: str, **job: Any) -> Measured:
         """Let bx do it, unmodified, in its own environment."""
-        return self._measure([peer_python("bx"), str(_HERE / "bx_worker.py")], {"work": work} | job)
+        return self._measure([peer_python("bx"), str(_HERE / "bx_worker.py")], {"work": name} | job)
+
+    def _forget(self) -> None:
+        self.server.clear_log()
+        self.counter.clear_log()
 
     def _measure(self, command: list[str], job: dict[str, Any]) -> Measured:
         job = {
@@ -116,25 +118,7 @@ class Site:
             "warm": SMALL,
             "cache": self.new_cache(),
         } | job
-        environ = {key: v for key, v in os.environ.items() if not key.startswith("NEARLINE_")}
-        environ |= {"HOME": str(self.root), "PYTHONHASHSEED": "0"}
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
-        ) as worker:
-            assert worker.stdin is not None
-            assert worker.stdout is not None
-            worker.stdin.write(json.dumps(job) + "\n")
-            worker.stdin.flush()
-            if worker.stdout.readline() != "ready\n":
-                raise RuntimeError(f"{job['work']} failed while it warmed up.")
-            self.server.clear_log()
-            self.counter.clear_log()
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-            told = worker.stdout.readline()
-            if not told:
-                raise RuntimeError(f"{job['work']} failed.")
-            facts = json.loads(told)
+        facts = work(command, job, name=job["work"], home=self.root, warm=self._forget)
         log = self.server.requests
         kinds: dict[str, int] = {}
         for one in log:
