@@ -20,6 +20,7 @@ from nearline.errors import (
 )
 from nearline.provenance import Validator
 from nearline.settings import Settings, current
+from nearline.storage.pieces import pieces
 from nearline.storage.source import Answer, Buffer, Transient
 from nearline.storage.url import identity
 from nearline.traffic import count
@@ -295,20 +296,10 @@ def _after(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _pieces(response: Any, url: str) -> Iterator[bytes]:
     """Yield the body, and see that it is whole."""
-    received = 0
     source = response.iter_content(_PIECE)
-    while True:
-        failure = None
-        try:
-            piece = next(source, b"")
-        except Exception as problem:  # noqa: BLE001 - requests, urllib3 and ssl have no common root
-            failure = Transient(f"{url}: the answer broke off ({type(problem).__name__}).")
-        if failure is not None:
-            raise failure
-        if not piece:
-            break
-        received += len(piece)
-        yield piece
-    missing = answers.missing_bytes(response.headers, received)
-    if missing and response.status_code == 200:
-        raise Transient(f"{url}: the answer ended {missing} bytes early.")
+
+    def missing(received: int) -> int:
+        whole = response.status_code == 200
+        return answers.missing_bytes(response.headers, received) if whole else 0
+
+    return pieces(lambda: next(source, b""), missing, url)

@@ -12,9 +12,10 @@ from urllib.parse import quote, urlencode
 from nearline.errors import AccessDenied, NearlineError, NotPicklable, Unavailable
 from nearline.provenance import Validator
 from nearline.storage.http.answer import Asked, Body, conditions, interpret
+from nearline.storage.pieces import pieces
 from nearline.storage.readers.foreign import foreign
 from nearline.storage.readers.status import changed, error_for
-from nearline.storage.source import Answer, Buffer, Source, Transient
+from nearline.storage.source import Answer, Source, Transient
 from nearline.storage.url import identity
 
 __all__ = ["BlobSource", "GcsfsSource"]
@@ -194,22 +195,13 @@ def _size_before(start: int, headers: Mapping[str, str]) -> int | None:
     return int(size) if size.isdecimal() and int(size) <= start else None
 
 
-def _pieces(response: Any, length: int | None, url: str) -> Iterator[Buffer]:
-    received = 0
-    while True:
-        failure = None
-        try:
-            piece = response.raw.read(_PIECE, decode_content=False)
-        except Exception as problem:  # noqa: BLE001 - urllib3, ssl and socket have no common root
-            failure = Transient(f"{url}: the answer broke off ({type(problem).__name__}).")
-        if failure is not None:
-            raise failure
-        if not piece:
-            break
-        received += len(piece)
-        yield piece
-    if length is not None and received < length:
-        raise Transient(f"{url}: the answer ended {length - received} bytes early.")
+def _pieces(response: Any, length: int | None, url: str) -> Iterator[bytes]:
+    """Yield the body, and see that it is whole."""
+    return pieces(
+        lambda: response.raw.read(_PIECE, decode_content=False),
+        lambda received: 0 if length is None else max(length - received, 0),
+        url,
+    )
 
 
 class GcsfsSource(_Media):
