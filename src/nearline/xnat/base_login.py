@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from nearline.errors import NearlineError
 from nearline.settings import Settings
 from nearline.traffic import count
 
 from . import address, extra
-from .sessions import refuse_pickling
+from .pickling import refuse_pickling
 
 __all__ = ["BaseLogin", "session_set"]
 
@@ -56,8 +56,8 @@ class BaseLogin:
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.user or 'guest'} at {self.server}>"
 
-    def __reduce__(self) -> Any:
-        return refuse_pickling("login")
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling("login")
 
     def __enter__(self) -> Self:
         return self

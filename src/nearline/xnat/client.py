@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from nearline.errors import AccessDenied, NearlineError, NotFound, Unavailable
 from nearline.settings import Settings, current
@@ -13,8 +13,9 @@ from nearline.traffic import count
 from . import answers, crew, extra
 from .batches import Learned
 from .pace import MOST, Pace
+from .pickling import refuse_pickling
 from .retrying import OVERLOAD, PASSING, delay_s
-from .sessions import Login, refuse_pickling
+from .sessions import Login
 from .watch import Watch
 
 __all__ = ["Client", "FileAnswer", "ListRefused", "Unanswered"]
@@ -113,8 +114,8 @@ class Client:
     def __repr__(self) -> str:
         return f"<client of {self.login!r}>"
 
-    def __reduce__(self) -> Any:
-        return refuse_pickling("client")
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling("client")
 
     @property
     def server(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from nearline.errors import InvalidOption, NotPicklable
+from nearline.errors import InvalidOption
 from nearline.settings import Settings, current
 
 from . import address, credentials
@@ -223,17 +223,4 @@ def _told(
     where = address.parse(target)
     return where.server, credentials.find(
         where, user=user, password=password, config=config, needed=needed
-    )
-
-
-def refuse_pickling(what: str) -> Any:
-    """Raise for whatever holds a login: a pickle would hold the password.
-
-    Raises
-    ------
-    NotPicklable
-        Always.
-    """
-    raise NotPicklable(
-        f"A {what} holds a login and is not pickled: connect again in the other process."
     )
