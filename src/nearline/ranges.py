@@ -23,10 +23,6 @@ class ByteRange(NamedTuple):
         """Whether the two share a byte."""
         return self.start < other.stop and other.start < self.stop
 
-    def contains(self, other: ByteRange) -> bool:
-        """Whether every byte of `other` lies in this range."""
-        return self.start <= other.start and other.stop <= self.stop
-
 
 def merge(ranges: Iterable[ByteRange], *, gap: int = 0) -> list[ByteRange]:
     """Sort by offset and join ranges that overlap, touch or lie within `gap` bytes.

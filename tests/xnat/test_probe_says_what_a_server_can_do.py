@@ -3,8 +3,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nearline.errors import NotFound
 from nearline.testing.xnat import Archive, Behaviour, SimulatedXnat, freesurfer_project
@@ -89,30 +87,3 @@ def test_a_server_without_anything_to_try_on_tells_its_version(archive):
 def test_a_project_that_is_not_there_is_an_error(archive):
     with pytest.raises(NotFound, match="NONE"):
         found(archive, project="NONE")
-
-
-TRISTATE = st.sampled_from([None, True, False])
-COUNT = st.none() | st.integers(0, 1000)
-
-
-@given(
-    st.builds(
-        Capabilities,
-        version=st.none() | st.text(),
-        resource_lists=TRISTATE,
-        file_lists=TRISTATE,
-        most_resources=COUNT,
-        most_files=COUNT,
-        digests=TRISTATE,
-        not_modified=TRISTATE,
-        folder_zip=TRISTATE,
-    )
-)
-def test_capabilities_survive_json(held):
-    assert Capabilities.from_json(held.to_json()) == held
-
-
-def test_capabilities_of_other_versions_are_read():
-    assert Capabilities.from_json('{"digests": true, "later": 1}') == Capabilities(digests=True)
-    with pytest.raises(ValueError, match="not list"):
-        Capabilities.from_json("[]")

@@ -66,11 +66,6 @@ class PlannedRequest:
     span: ByteRange
     wanted: tuple[ByteRange, ...]
 
-    @property
-    def gap_bytes(self) -> int:
-        """Bytes asked for that nobody wants."""
-        return self.span.length - total(self.wanted)
-
 
 def plan(
     wanted: Sequence[ByteRange], held: Sequence[ByteRange] = (), policy: Policy | None = None

@@ -1,9 +1,8 @@
-"""What a server can do, as a value that is remembered."""
+"""What a server can do, as a value."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 __all__ = ["Capabilities"]
 
@@ -43,22 +42,3 @@ class Capabilities:
         if False in (self.resource_lists, self.file_lists):
             return False
         return self.resource_lists if self.file_lists is None else self.file_lists
-
-    def to_json(self) -> str:
-        """Write as JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Capabilities:
-        """Read what `to_json` wrote, also in another version of nearline.
-
-        Raises
-        ------
-        ValueError
-            It is something else.
-        """
-        held = json.loads(text)
-        if not isinstance(held, dict):
-            raise ValueError(f"capabilities are an object, not {type(held).__name__}")
-        known = {one.name for one in fields(cls)}
-        return cls(**{key: value for key, value in held.items() if key in known})
