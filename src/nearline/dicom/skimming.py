@@ -7,8 +7,7 @@ known length are followed side by side.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeVar
 
@@ -29,7 +28,7 @@ from nearline.dicom.elements import (
     skip_sequence,
     tag_name,
 )
-from nearline.dicom.window import Ended, Oversized
+from nearline.dicom.held import Held, Need
 from nearline.ranges import ByteRange
 
 __all__ = ["Cut", "SkimmedItem", "skim"]
@@ -47,13 +46,10 @@ _AROUND_GUESS = (1536, 512)
 _PATIENCE = 16
 """Rounds after which more is read at once: there are more items than round trips are worth."""
 
-_MOST_BYTES = 64 << 20
 _MOST_ITEMS = 1 << 16
 
 _T = TypeVar("_T")
-_Need = tuple[int, int, int]
-"""Where bytes are needed from and up to, and how many more are welcome."""
-_Walk = Generator[_Need, None, _T]
+_Walk = Generator[Need, None, _T]
 
 
 class Cut(NamedTuple):
@@ -123,56 +119,13 @@ def skim(
     Malformed, Ended, Oversized
         As `header_reading` translates them.
     """
-    found = _Skimming(reader, _Held(reader, at_hand, base), leave, follow)
+    found = _Skimming(reader, Held(reader, at_hand, base), leave, follow)
     return found.run(sequence, encoding)
-
-
-class _Held:
-    """Parts of an object that were read."""
-
-    def __init__(self, reader: ByteReader, first: Buffer, base: int) -> None:
-        self._reader = reader
-        self._starts = [base]
-        self._parts = [memoryview(first)]
-        self._fetched = 0
-
-    def part(self, position: int) -> tuple[int, memoryview]:
-        """Return what is at hand around `position`, with its offset; maybe nothing."""
-        index = bisect_right(self._starts, position) - 1
-        if index < 0 or self._starts[index] + len(self._parts[index]) < position:
-            return position, memoryview(b"")
-        return self._starts[index], self._parts[index]
-
-    def fetch(self, needs: Sequence[_Need], guesses: Sequence[ByteRange]) -> None:
-        """Have what is needed at hand, and what may be."""
-        size = self._reader.size
-        wanted, held = [], []
-        for position, needed, welcome in needs:
-            if needed > size:
-                raise Ended(needed, size)
-            base, view = self.part(position)
-            wanted.append(ByteRange(base + len(view), min(needed + welcome, size)))
-            # Before anything new is put beside it.
-            held.append((position, view[position - base :]))
-        spans = [*wanted, *guesses]
-        self._fetched += sum(one.length for one in spans)
-        if self._fetched > _MOST_BYTES:
-            raise Oversized
-        views = self._reader.read_many(spans)
-        for (position, old), new in zip(held, views, strict=False):
-            self._put(position, memoryview(b"".join((old, new)) if len(old) else new))
-        for guess, new in zip(guesses, views[len(wanted) :], strict=True):
-            self._put(guess.start, memoryview(new))
-
-    def _put(self, start: int, data: memoryview) -> None:
-        index = bisect_right(self._starts, start)
-        self._starts.insert(index, start)
-        self._parts.insert(index, data)
 
 
 class _Skimming:
     def __init__(
-        self, reader: ByteReader, held: _Held, leave: frozenset[int], follow: frozenset[int]
+        self, reader: ByteReader, held: Held, leave: frozenset[int], follow: frozenset[int]
     ) -> None:
         self._reader = reader
         self._held = held
