@@ -24,18 +24,18 @@ LEVELS = {
     "fetch": 2,
     "dicom": 2,
     "xnat": 2,
-    "image": 3,
     "opening": 3,
     "xnat_storage": 3,
-    "datasets": 3,
-    "annotations": 3,
-    "reports": 3,
-    "measurements": 3,
-    "seg": 4,
-    "pm": 4,
-    "sr": 4,
-    "ann": 4,
-    "cli": 5,
+    "image": 4,
+    "datasets": 4,
+    "annotations": 4,
+    "reports": 4,
+    "measurements": 4,
+    "seg": 5,
+    "pm": 5,
+    "sr": 5,
+    "ann": 5,
+    "cli": 6,
 }
 
 FRONT = "nearline"
@@ -45,11 +45,11 @@ FRONT = "nearline"
 STRANGERS = {
     "dicom": {"storage", "cache", "fetch"},
     "xnat": {"storage", "cache"},
-    "measurements": {"storage", "fetch", "dicom"},
+    "opening": {"xnat", "cache"},
+    "measurements": {"storage", "fetch", "dicom", "opening", "xnat_storage"},
+    "xnat_storage": {"cache", "fetch", "dicom"},
+    **{name: {"xnat", "xnat_storage"} for name in ("image", "datasets", "annotations", "reports")},
 }
-
-# opening turns targets into readers, and these ask it for them.
-NEIGHBOURS = {name: {"opening"} for name in ("image", "datasets", "annotations", "reports")}
 
 HEAVY = (
     *("pandas", "pyarrow", "highdicom", "pydicom", "obstore", "fsspec", "s3fs", "gcsfs"),
@@ -124,8 +124,6 @@ def may_import(importer: str, imported: str) -> bool:
         return True
     if imported in STRANGERS.get(importer, ()):
         return False
-    if imported in NEIGHBOURS.get(importer, ()):
-        return True
     return LEVELS[imported] < LEVELS[importer]
 
 
@@ -177,6 +175,8 @@ def test_imports_are_found_wherever_they_hide(code, found):
         ("image", "dicom", True),
         ("image", "opening", True),
         ("opening", "image", False),
+        ("image", "xnat_storage", False),
+        ("measurements", "opening", False),
         ("image", "testing", False),
         ("image", FRONT, False),
         ("cli", FRONT, True),
