@@ -8,7 +8,6 @@ import struct
 import threading
 from contextlib import suppress
 from time import monotonic
-from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
 
@@ -116,12 +115,7 @@ class LoopbackServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # --- connections ------------------------------------------------------

@@ -7,7 +7,6 @@ import ssl
 from collections import Counter
 from collections.abc import Container, Mapping
 from email.utils import formatdate
-from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -74,12 +73,7 @@ class Misbehaviour:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
