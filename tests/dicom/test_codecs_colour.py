@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.pixels.processing import convert_color_space
 
 from nearline.dicom.codecs.decode import FrameFormat, decode
 from nearline.dicom.codecs.jpeg_markers import read_jpeg_header
@@ -131,3 +132,22 @@ def _default_plugin() -> bool:
     from pydicom.pixels.decoders.base import get_decoder
 
     return get_decoder(BASELINE).available_plugins == ("pillow",)
+
+
+@pytest.mark.parametrize("luminance", [128, 222, 255])
+def test_colours_are_pydicoms_but_for_one_level_of_green_and_blue(luminance: int) -> None:
+    """Every pair of Cb and Cr, each in a block of its own, which level 100 stores exactly."""
+    blue, red = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    samples = np.stack([np.full_like(blue, luminance), blue, red], axis=-1).astype(np.uint8)
+    blocks = samples.repeat(8, axis=0).repeat(8, axis=1)
+    jpeg = imagecodecs.jpeg8_encode(
+        blocks, level=100, colorspace="YCBCR", outcolorspace="YCBCR", subsampling="444"
+    )
+    whole = FrameFormat(BASELINE, 2048, 2048, 3, "YBR_FULL", 0, 8, 8, 7, 0)
+    ours = decode(jpeg, whole)[::8, ::8]
+    difference = ours.astype(int) - convert_color_space(samples, "YBR_FULL", "RGB")
+    assert not difference[..., 0].any()
+    assert np.abs(difference).max() == 1
+    # Near halves, which 16 bits of fraction and float32 round to different sides.
+    assert np.count_nonzero(difference[..., 1]) <= 45
+    assert len(np.unique(blue[difference[..., 2] != 0])) <= 1
