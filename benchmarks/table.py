@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from benchmarks.stage import Measured
 
-__all__ = ["Row", "Side", "markdown", "pairs"]
+__all__ = ["Row", "Side", "asked_for", "markdown", "pairs", "shown_time"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,15 @@ def pairs(
     return Side.of(one), Side.of(two), one, two
 
 
-def _time(seconds: float) -> str:
+def asked_for(floor: float | None, limits: Mapping[str, bool]) -> str:
+    """Write what was asked for, and whether each further promise holds."""
+    asked = [] if floor is None else [f"{floor:g}"]
+    asked += [f"{limit}: {'yes' if kept else 'NO'}" for limit, kept in limits.items()]
+    return "; ".join(asked) or "-"
+
+
+def shown_time(seconds: float) -> str:
+    """Write a time with a unit of its size."""
     return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
@@ -116,12 +124,10 @@ def markdown(rows: Sequence[Row]) -> str:
         "nearline's requests / round trips / bytes | theirs |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        asked = [] if row.floor is None else [f"{row.floor:g}"]
-        asked += [f"{limit}: {'yes' if kept else 'NO'}" for limit, kept in row.limits.items()]
-        lines.append(
-            f"| {row.work} | {_time(row.ours.seconds)} | {_time(row.theirs.seconds)} "
-            f"| {row.ratio:.1f} | {'; '.join(asked) or '-'} "
-            f"| {_cost(row.ours)} | {_cost(row.theirs)} |"
-        )
+    lines += [
+        f"| {row.work} | {shown_time(row.ours.seconds)} | {shown_time(row.theirs.seconds)} "
+        f"| {row.ratio:.1f} | {asked_for(row.floor, row.limits)} "
+        f"| {_cost(row.ours)} | {_cost(row.theirs)} |"
+        for row in rows
+    ]
     return "\n".join(lines)

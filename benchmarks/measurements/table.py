@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.measurements.site import Measured
+from benchmarks.table import asked_for, shown_time
 
 __all__ = ["Row", "markdown", "median"]
 
@@ -49,10 +50,6 @@ def median(measured: Sequence[Measured]) -> Measured:
     return sorted(measured, key=lambda one: one.seconds)[len(measured) // 2]
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
 def _cost(one: Measured | None) -> str:
     if one is None:
         return "-"
@@ -67,12 +64,10 @@ def markdown(rows: Sequence[Row]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        asked = [] if row.floor is None else [f"{row.floor:g}"]
-        asked += [f"{limit}: {'yes' if kept else 'NO'}" for limit, kept in row.limits.items()]
-        theirs = "-" if row.theirs is None else _time(row.theirs.seconds)
+        theirs = "-" if row.theirs is None else shown_time(row.theirs.seconds)
         ratio = "-" if row.ratio is None else f"{row.ratio:.1f}"
         lines.append(
-            f"| {row.work} | {_time(row.ours.seconds)} | {theirs} | {ratio} "
-            f"| {'; '.join(asked) or '-'} | {_cost(row.ours)} | {_cost(row.theirs)} |"
+            f"| {row.work} | {shown_time(row.ours.seconds)} | {theirs} | {ratio} "
+            f"| {asked_for(row.floor, row.limits)} | {_cost(row.ours)} | {_cost(row.theirs)} |"
         )
     return "\n".join(lines)
