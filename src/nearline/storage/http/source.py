@@ -1,4 +1,4 @@
-"""Objects read by plain HTTP GETs: http(s) URLs, signed URLs, and all that is unsigned."""
+"""One object behind a URL: ranges of it by plain GETs, held to a version."""
 
 from __future__ import annotations
 
