@@ -6,6 +6,7 @@ how much more of it is needed.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from struct import Struct
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ _LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 )
 
+_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+
+_TAG_VR_LENGTH = {True: Struct("<HH2sH").unpack_from, False: Struct(">HH2sH").unpack_from}
 _TAG_LENGTH = {True: Struct("<HHI").unpack_from, False: Struct(">HHI").unpack_from}
 _LENGTH_16 = {True: Struct("<H").unpack_from, False: Struct(">H").unpack_from}
 _LENGTH_32 = {True: Struct("<I").unpack_from, False: Struct(">I").unpack_from}
@@ -166,9 +170,9 @@ def element_places(buffer: Buffer, encoding: Encoding) -> dict[int, tuple[int, i
 
     Delimiters of sequences are not counted. A dataset that was cut is read as far as it goes.
     """
-    places = {}
+    places: dict[int, tuple[int, int]] = {}
     position = 0
-    while position + 8 <= len(buffer):
+    while (position := follow_plain(buffer, position, encoding, places)) + 8 <= len(buffer):
         try:
             one = read_element(buffer, position, encoding)
             if one.length is None:
@@ -179,6 +183,55 @@ def element_places(buffer: Buffer, encoding: Encoding) -> dict[int, tuple[int, i
             break
         places[one.tag] = (one.value, position - 8 * (one.length is None))
     return places
+
+
+def follow_plain(
+    buffer: Buffer,
+    position: int,
+    encoding: Encoding,
+    places: dict[int, tuple[int, int]],
+    *,
+    stopping: Container[int] = (),
+    shift: int = 0,
+) -> int:
+    """Go over elements as long as they lie in the buffer and nothing about them is unusual.
+
+    What `read_element` would do one by one, of those with a known VR and length, in one loop.
+
+    Parameters
+    ----------
+    places : dict
+        Gets where the value of each begins and ends, by tag.
+    stopping : container of int
+        Tags that are not gone over.
+    shift : int
+        Taken off each place.
+
+    Returns
+    -------
+    int
+        Offset of the first element that was not gone over.
+    """
+    explicit, little = not encoding.implicit_vr, encoding.little_endian
+    with_vr, without, long = _TAG_VR_LENGTH[little], _TAG_LENGTH[little], _LENGTH_32[little]
+    size = len(buffer)
+    while position + 8 <= size:
+        value = position + 8
+        if explicit:
+            group, number, vr, length = with_vr(buffer, position)
+            if vr not in _SHORT_VRS:
+                if vr not in _LONG_VRS or value + 4 > size:
+                    break
+                length = long(buffer, value)[0]
+                value += 4
+        else:
+            group, number, length = without(buffer, position)
+        tag, stop = group << 16 | number, value + length
+        if stop > size or length == UNDEFINED or tag in stopping:
+            break
+        places[tag] = (value - shift, stop - shift)
+        position = stop
+    return position
 
 
 def skip_sequence(buffer: Buffer, position: int, encoding: Encoding) -> int:

@@ -29,6 +29,10 @@ _TRANSFER_SYNTAX = 0x00020010
 _NUMBER_OF_FRAMES = 0x00280008
 _EXTENDED_OFFSETS = 0x7FE00001
 
+_SPECIAL = frozenset(
+    (_NUMBER_OF_FRAMES, _EXTENDED_OFFSETS, PER_FRAME_GROUPS, ITEM_END, *PIXEL_KEYWORDS)
+)
+
 _AHEAD = 64 * 1024
 _FIRST = 256 * 1024
 
@@ -120,6 +124,8 @@ class _Reading:
         self._force = force
         self._pieces: list[bytes] = []
         self._mark = 0
+        self._shift = 0
+        self._places: dict[int, tuple[int, int]] = {}
         self._frames = 0
 
     def header(self) -> Header:
@@ -157,9 +163,9 @@ class _Reading:
         elif found.deflated:
             self._window = Window(b"", Inflater(self._reader, position).following, base=position)
         found.implicit_vr, found.little_endian = self._as_written(found)
-        self._mark = position
+        self._mark = self._shift = position
         self._dataset(found)
-        found.elements = b"".join(self._pieces)
+        found.elements, found._places = b"".join(self._pieces), self._places
         return found
 
     def _file_meta(self, position: int) -> tuple[str, int]:
@@ -194,7 +200,7 @@ class _Reading:
 
     def _dataset(self, found: Header) -> None:
         window, position, encoding = self._window, found.dataset_offset, found.encoding
-        while not window.at_end(position):
+        while not window.at_end(position := self._follow_plain(position, encoding)):
             element = window.element(position, encoding)
             if element.tag in PIXEL_KEYWORDS:
                 found.pixel_keyword = PIXEL_KEYWORDS[element.tag]
@@ -219,27 +225,46 @@ class _Reading:
                     position = self._leave(position, left)
                     continue
             if element.tag == PER_FRAME_GROUPS:
-                self._pieces.append(window.copy(self._mark, position))
-                position = self._mark = self._functional_groups(found, element)
+                self._take(position)
+                position = self._functional_groups(found, element)
+                self._go_on(position)
                 continue
             stop = window.behind(element, encoding, generously=self._ahead(element))
             if element.tag == _NUMBER_OF_FRAMES:
                 self._frames = _count(window.copy(element.value, stop))
+            behind = stop - 8 * (element.length is None)
+            self._places[element.tag] = (element.value - self._shift, behind - self._shift)
             position = stop
         else:
             rest = window.copy(position, window.stop)
             if rest.strip(b"\0"):
                 raise Ended(position + 8, window.stop)
-        self._pieces.append(window.copy(self._mark, position))
+        self._take(position)
+
+    def _follow_plain(self, position: int, encoding: Encoding) -> int:
+        """Go over elements that are at hand and whose values are nothing special."""
+        if self._later is not None:
+            return position
+        return self._window.follow_plain(
+            position, encoding, self._places, stopping=_SPECIAL, shift=self._shift
+        )
+
+    def _take(self, stop: int) -> None:
+        self._pieces.append(self._window.copy(self._mark, stop))
+
+    def _go_on(self, position: int) -> None:
+        """Let the next piece begin at `position`."""
+        self._mark = position
+        self._shift = position - sum(map(len, self._pieces))
 
     def _leave(self, position: int, behind: int) -> int:
         """Leave what lies between two offsets in the object; return the second."""
         window = self._window
-        self._pieces.append(window.copy(self._mark, position))
+        self._take(position)
         if behind > self._reader.size:
             raise Ended(behind, self._reader.size)
         window.jump(behind, _Stored(self._reader, max(behind, window.stop)))
-        self._mark = behind
+        self._go_on(behind)
         return behind
 
     def _functional_groups(self, found: Header, element: Element) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearline.dicom.column_values import numbers
 from nearline.dicom.columns import Columns
 
 if TYPE_CHECKING:
@@ -40,8 +40,14 @@ def root_columns(header: Header) -> Columns:
         value = header.value(tag)
         if not value:
             continue
-        block = np.frombuffer(value, np.uint8)[np.newaxis]
-        values, present = numbers(block, b"DS", little_endian=header.little_endian)
-        if values.shape[1] == width and present.all():
-            found[keyword] = values if width > 1 else values[:, 0]
+        values = _decimals(bytes(value))
+        if len(values) == width and all(map(isfinite, values)):
+            found[keyword] = np.array([values] if width > 1 else values)
     return Columns(1, found)
+
+
+def _decimals(value: bytes) -> list[float]:
+    try:
+        return [float(word.strip(b" \0")) for word in value.split(b"\\")]
+    except ValueError:
+        return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from nearline.dicom.byte_reader import Buffer
 from nearline.dicom.elements import (
@@ -10,6 +10,7 @@ from nearline.dicom.elements import (
     Encoding,
     Incomplete,
     Malformed,
+    follow_plain,
     read_element,
     skip_sequence,
 )
@@ -138,6 +139,22 @@ class Window:
         except Ended:
             return True
         return wanted < position + 8
+
+    def follow_plain(
+        self,
+        position: int,
+        encoding: Encoding,
+        places: dict[int, tuple[int, int]],
+        *,
+        stopping: Container[int],
+        shift: int,
+    ) -> int:
+        """Go over what is at hand; see `elements.follow_plain` (offsets in the object)."""
+        base = self.base
+        start, shift = position - base, shift - base
+        return base + follow_plain(
+            self.data, start, encoding, places, stopping=stopping, shift=shift
+        )
 
     def element(self, position: int, encoding: Encoding) -> Element:
         """Read the tag, VR and length of the element at `position` (offsets in the object)."""
