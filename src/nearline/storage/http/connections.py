@@ -286,6 +286,24 @@ def _of_proxy(error: BaseException, shown: str) -> NearlineError:
     return Transient(f"{shown} cannot be reached through the proxy that the environment names.")
 
 
+_DAMAGED_RECORDS = frozenset(
+    {
+        "BAD_RECORD_TYPE",
+        "DATA_LENGTH_TOO_LONG",
+        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+        "ENCRYPTED_LENGTH_TOO_LONG",
+        "INVALID_CCS_MESSAGE",
+        "LENGTH_TOO_SHORT",
+        "PACKET_LENGTH_TOO_LONG",
+        "RECORD_LAYER_FAILURE",
+        "SSLV3_ALERT_BAD_RECORD_MAC",
+        "UNEXPECTED_MESSAGE",
+        "UNEXPECTED_RECORD",
+    }
+)
+"""What OpenSSL says of records that are not as they were sent; with the next try, they may be."""
+
+
 def _of_tls(error: SSLError, shown: str, host: str | None) -> NearlineError:
     refused = _within(error, ssl.SSLCertVerificationError)
     if isinstance(refused, ssl.SSLCertVerificationError):
@@ -296,6 +314,9 @@ def _of_tls(error: SSLError, shown: str, host: str | None) -> NearlineError:
         )
     if _within(error, ssl.SSLEOFError) or _within(error, ssl.SSLZeroReturnError):
         return Transient(f"{shown}: the connection to {host} broke.")
+    broken = _within(error, ssl.SSLError)
+    if isinstance(broken, ssl.SSLError) and broken.reason in _DAMAGED_RECORDS:
+        return Transient(f"{shown}: bytes from {host} were corrupted on the line.")
     return Unavailable(f"{shown} was not read: no encrypted connection to {host} could be made.")
 
 
@@ -307,6 +328,8 @@ def _within(error: BaseException | None, kind: type[BaseException]) -> BaseExcep
             continue
         if isinstance(one, kind):
             return one
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None)]
-        waiting += [argument for argument in one.args if isinstance(argument, BaseException)]
+        # What urllib3 calls the reason is an exception, but that of ssl is a text.
+        arguments = (*one.args, getattr(one, "reason", None))
+        waiting += [one.__cause__, one.__context__]
+        waiting += [argument for argument in arguments if isinstance(argument, BaseException)]
     return None
