@@ -9,7 +9,28 @@ import time
 from pathlib import Path
 
 from soak.plants import PLANTS
-from soak.run import Plan, soak
+from soak.run import Outcome, Plan, soak
+
+EVERY_S = 60.0
+
+
+class Progress:
+    """Says on stderr, once a minute, how far a soak has come."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.began = self.said = time.monotonic()
+
+    def __call__(self, outcome: Outcome) -> None:
+        now = time.monotonic()
+        if now - self.said >= EVERY_S:
+            self.said = now
+            print(
+                f"{now - self.began:.0f} s: {outcome.operations:,} of {self.wanted:,} operations "
+                f"told, {len(outcome.wrong)} wrong",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def main() -> None:
@@ -23,7 +44,7 @@ def main() -> None:
     given = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = soak(Plan(**vars(given)), Path(folder))
+        outcome = soak(Plan(**vars(given)), Path(folder), Progress(given.operations))
     print(f"{outcome.operations:,} operations in {time.monotonic() - began:.0f} s")
     for title, counter in (("ended as", outcome.done), ("faults", outcome.faults)):
         print(f"{title}: {counter.total():,}")

@@ -1,4 +1,8 @@
-"""A server that is at fault in a share of its answers, replaces objects, and is started anew."""
+"""A server that is at fault in a share of its answers, replaces objects, and is started anew.
+
+It speaks TLS over a line that flips bytes and cuts connections: nothing else tells a client that a
+byte of an answer is not what was sent.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from nearline.testing import DelayProxy, RangeServer, faults
 from nearline.testing.exchange import Exchange
 from nearline.testing.faults import Fault
 from soak.world import OBJECTS, VERSIONS
+from tls_authority import authority
 
 __all__ = ["Origin"]
 
@@ -34,16 +39,17 @@ def _kinds(rng: random.Random) -> dict[str, Fault]:
 
 
 class Origin:
-    """One HTTP server over all objects, behind a line that breaks.
+    """One HTTPS server over all objects, behind a line that breaks.
 
     Attributes
     ----------
-    counts : Counter of str
-        Faults that were injected, by kind.
+    trusted : str
+        Path of the certificate that clients must trust.
     """
 
     def __init__(self, folder: Path, seed: int, share: float) -> None:
-        self.counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self.trusted, self._tls = authority(folder)
         self._folder = folder
         self._rng = random.Random(seed)
         self._share = share
@@ -56,10 +62,16 @@ class Origin:
     @property
     def address(self) -> str:
         """URL without a path."""
-        return f"http://127.0.0.1:{self._line.port}"
+        return f"https://127.0.0.1:{self._line.port}"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Faults that were injected so far, by kind."""
+        line = {"byte flipped on the line": self._line.corrupted, "line cut": self._line.cut}
+        return self._counts + Counter(line)
 
     def _started(self) -> RangeServer:
-        server = RangeServer()
+        server = RangeServer(tls=self._tls)
         for name, version in self._versions.items():
             self._put(server, name, version)
         server.misbehave(None, Fault(self._before, self._after))
@@ -73,14 +85,27 @@ class Origin:
 
     def _before(self, exchange: Exchange) -> None:
         with self._lock:
+            if self._rng.random() < self._share:
+                self._trouble_line()
             if self._rng.random() >= self._share:
                 return
             kind, fault = self._rng.choice(list(_kinds(self._rng).items()))
             if kind == "login page" and "if-match" not in exchange.headers:
                 return  # to who knows no version of an object, such a page is the object
-            self.counts[kind] += 1
+            self._counts[kind] += 1
             self._chosen[id(exchange)] = fault
         fault.before(exchange)
+
+    def trouble_line(self) -> None:
+        """Choose anew what befalls connections; while they cannot begin, no request does so."""
+        with self._lock:
+            self._trouble_line()
+
+    def _trouble_line(self) -> None:
+        offset = self._rng.randrange(self._rng.choice((3_000, 100_000, 1_000_000)))
+        chosen = self._rng.choice(((offset, None), (None, offset), *[(None, None)] * 4))
+        if self._share:
+            self._line.corrupt_at, self._line.cut_after = chosen
 
     def _after(self, exchange: Exchange) -> None:
         with self._lock:
@@ -93,13 +118,13 @@ class Origin:
         with self._lock:
             name = self._rng.choice(list(self._versions))
             self._versions[name] = self._rng.randrange(VERSIONS)
-            self.counts["object replaced"] += 1
+            self._counts["object replaced"] += 1
         self._put(self._server, name, self._versions[name])
 
     def start_anew(self) -> None:
         """Cut all connections; the next ones meet a server that has just started."""
         with self._lock:
-            self.counts["server restarted"] += 1
+            self._counts["server restarted"] += 1
         old, self._server = self._server, self._started()
         self._line.target_port = self._server.port
         time.sleep(0.01)
@@ -108,6 +133,7 @@ class Origin:
     def calm(self) -> None:
         """Be at fault no more."""
         self._share = 0.0
+        self._line.corrupt_at = self._line.cut_after = None
 
     def close(self) -> None:
         """Stop."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,9 @@ class Outcome:
 
 
 class _Soak:
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, tell: Callable[[Outcome], None]) -> None:
         self.plan = plan
+        self.tell = tell
         self.outcome = Outcome()
         self.rng = random.Random(plan.seed)
         world = folder / "world"
@@ -112,6 +113,7 @@ class _Soak:
         job = self.job | {"operations": operations, "seed": self.rng.randrange(1 << 30)}
         return subprocess.Popen(
             [sys.executable, str(_HERE / script), json.dumps(job)],
+            env=os.environ | {"REQUESTS_CA_BUNDLE": self.origin.trusted},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -157,6 +159,7 @@ class _Soak:
                 running[self.start("worker.py", some)] = some
                 left -= some
             time.sleep(_TICK_S)
+            self.tell(self.outcome)
             for process in [one for one in running if one.poll() is not None]:
                 del running[process]
                 self.end(process)
@@ -183,6 +186,7 @@ class _Soak:
             self.outcome.faults["pack cut"] += 1
 
     def _disturb(self) -> None:
+        self.origin.trouble_line()
         if self.rng.random() < self.plan.kills:
             self.origin.start_anew()
         for _ in range(4):
@@ -190,6 +194,8 @@ class _Soak:
                 self.origin.replace_one()
 
 
-def soak(plan: Plan, folder: Path) -> Outcome:
-    """Run a soak in an empty folder."""
-    return _Soak(plan, folder).run()
+def soak(
+    plan: Plan, folder: Path, tell: Callable[[Outcome], None] = lambda outcome: None
+) -> Outcome:
+    """Run a soak in an empty folder; `tell` gets what came of it so far, several times a second."""
+    return _Soak(plan, folder, tell).run()

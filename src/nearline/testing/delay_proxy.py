@@ -49,6 +49,8 @@ class DelayProxy:
         Connections accepted so far.
     bytes_to_client, bytes_to_server : int
         Delivered so far.
+    corrupted, cut : int
+        Bytes flipped and connections reset so far.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class DelayProxy:
         self.connections = 0
         self.bytes_to_client = 0
         self.bytes_to_server = 0
+        self.corrupted = 0
+        self.cut = 0
         self._free_at = 0.0
         self._pairs: set[_Pair] = set()
         self._loop = asyncio.new_event_loop()
@@ -287,7 +291,9 @@ class _Direction:
         proxy = self.pair.proxy
         at = None if proxy.corrupt_at is None else proxy.corrupt_at - self.delivered
         if at is not None and 0 <= at < len(data):
+            proxy.corrupted += 1
             data = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
         if proxy.cut_after is not None and self.delivered + len(data) >= proxy.cut_after:
+            proxy.cut += 1
             return data[: max(proxy.cut_after - self.delivered, 0)], True
         return data, False
