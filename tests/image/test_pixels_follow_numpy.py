@@ -123,7 +123,7 @@ def test_whole_arrays_above_the_limit_are_refused_with_a_remedy(make):
         with pytest.raises(nl.TooLarge, match="max_array_size") as caught:
             read()
         assert isinstance(caught.value, (MemoryError, ValueError))
-    with pytest.raises(ValueError, match="always a copy"):
+    with pytest.raises(nl.InvalidOption, match="always a copy"):
         np.asarray(image.pixels, copy=False)
 
 

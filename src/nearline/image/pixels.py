@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from nearline.errors import TooLarge
+from nearline.errors import InvalidOption, TooLarge
 from nearline.image.geometry.indexing import spans_of
 from nearline.image.geometry.region import Region
 from nearline.image.reading.assembly import frame_stack, region_array
@@ -141,9 +141,14 @@ class Pixels:
         ------
         TooLarge
             The array would be larger than the setting `max_array_size`.
+        InvalidOption
+            `copy` is False.
         """
         if copy is False:
-            raise ValueError("These pixels are not in memory: an array of them is always a copy.")
+            raise InvalidOption(
+                "These pixels are not in memory: an array of them is always a copy. Leave "
+                "copy=False out."
+            )
         refuse_too_large(self._opened, self.shape, self.dtype)
         values = self[...]
         return values if dtype is None else values.astype(dtype, copy=False)
