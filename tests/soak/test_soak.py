@@ -11,13 +11,13 @@ from soak.run import Plan, soak
 
 
 def test_nothing_is_wrong_under_fire(tmp_path: Path) -> None:
-    outcome = soak(Plan(operations=4_000, collections=12), tmp_path)
+    outcome = soak(Plan(operations=2_000, collections=8), tmp_path)
     assert outcome.wrong == []
-    assert outcome.operations >= 4_000
-    assert outcome.done["image"] > 500
-    assert outcome.done["file"] > 500
-    assert outcome.done["collected"] > 2
-    assert outcome.faults.total() > 100
+    assert outcome.operations >= 2_000
+    assert outcome.done["image"] > 200
+    assert outcome.done["file"] > 200
+    assert outcome.done["collected"] > 1
+    assert outcome.faults.total() > 60
     assert len(outcome.faults) > 12
 
 
