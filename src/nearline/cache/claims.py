@@ -89,18 +89,33 @@ def here() -> Holder:
     return _holder(os.getpid())
 
 
-def alive(claimed: Claimed, now: float) -> bool:
+def alive(claimed: Claimed, now: float, seen: dict[Holder, bool] | None = None) -> bool:
     """Whether a claim still stands: lease running, holder not known to be dead.
 
     Of a process in another container or from before a reboot only the lease
     is known.
+
+    Parameters
+    ----------
+    claimed : Claimed
+        The claim.
+    now : float
+        Seconds since the epoch.
+    seen : dict, optional
+        Holders that were looked for a moment ago, and whether they live: one may hold hundreds
+        of claims, and asking the system costs more than all else about them.
     """
     if not now < claimed.lease <= now + 2 * LEASE:
         return False
     holder = claimed.holder
-    if holder.host != _host():
+    if holder.host != _host() or holder == here():
         return True
-    return _start_time(holder.pid) == holder.started
+    found = None if seen is None else seen.get(holder)
+    if found is None:
+        found = _start_time(holder.pid) == holder.started
+        if seen is not None:
+            seen[holder] = found
+    return found
 
 
 def divide(

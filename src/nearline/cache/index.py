@@ -207,8 +207,9 @@ class Index:
                     held = [part for one in wanted for part in known.extents.held(*one)]
                 now = time.time()
                 theirs = []
+                seen: dict[claims.Holder, bool] = {}
                 for one in self.catalogue.claims(db, version.id):
-                    if not claims.alive(one, now):
+                    if not claims.alive(one, now, seen):
                         db.execute("DELETE FROM claims WHERE id=?", (one.id,))
                     elif one.holder != here:
                         theirs.append(one)
@@ -239,9 +240,10 @@ class Index:
     def ended(self, version: Version, waiting: list[int]) -> bool:
         """Whether none of these claims stands any more."""
         now = time.time()
+        seen: dict[claims.Holder, bool] = {}
         with self.catalogue.reading() as db:
             return not any(
-                one.id in waiting and claims.alive(one, now)
+                one.id in waiting and claims.alive(one, now, seen)
                 for one in self.catalogue.claims(db, version.id)
             )
 
