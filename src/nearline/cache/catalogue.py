@@ -158,11 +158,12 @@ class Catalogue(Database):
 
     # --- claims -----------------------------------------------------------------------
 
-    def claims(self, db: sqlite3.Connection, version: int) -> list[Claimed]:
-        """Return the claims on a version, dead ones included."""
+    def claims(self, db: sqlite3.Connection, version: int, besides: Holder) -> list[Claimed]:
+        """Return the claims of others on a version, dead ones included."""
         rows = db.execute(
-            f"SELECT {_CLAIM} FROM claims WHERE version=?",  # noqa: S608
-            (version,),
+            f"SELECT {_CLAIM} FROM claims "  # noqa: S608
+            "WHERE version=? AND NOT (pid=? AND started=? AND host=?)",
+            (version, besides.pid, besides.started, besides.host),
         ).fetchall()
         return [
             Claimed(one, ByteRange(start, stop), Holder(host, pid, started), lease)

@@ -108,7 +108,7 @@ def alive(claimed: Claimed, now: float, seen: dict[Holder, bool] | None = None) 
     if not now < claimed.lease <= now + 2 * LEASE:
         return False
     holder = claimed.holder
-    if holder.host != _host() or holder == here():
+    if holder.host != _host():
         return True
     found = None if seen is None else seen.get(holder)
     if found is None:

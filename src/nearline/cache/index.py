@@ -208,11 +208,11 @@ class Index:
                 now = time.time()
                 theirs = []
                 seen: dict[claims.Holder, bool] = {}
-                for one in self.catalogue.claims(db, version.id):
-                    if not claims.alive(one, now, seen):
-                        db.execute("DELETE FROM claims WHERE id=?", (one.id,))
-                    elif one.holder != here:
+                for one in self.catalogue.claims(db, version.id, here):
+                    if claims.alive(one, now, seen):
                         theirs.append(one)
+                    else:
+                        db.execute("DELETE FROM claims WHERE id=?", (one.id,))
                 mine, others, waiting = claims.divide(wanted, held, theirs)
                 ids = self.catalogue.add_claims(db, version.id, mine, here)
             except BaseException:
@@ -244,7 +244,7 @@ class Index:
         with self.catalogue.reading() as db:
             return not any(
                 one.id in waiting and claims.alive(one, now, seen)
-                for one in self.catalogue.claims(db, version.id)
+                for one in self.catalogue.claims(db, version.id, claims.here())
             )
 
     # --- fork -------------------------------------------------------------------
