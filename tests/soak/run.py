@@ -172,12 +172,12 @@ class _Soak:
         return max(self.outcome.operations - done, operations // 2)
 
     def _damage(self) -> None:
-        """Flip bits in one pack and cut another."""
+        """Flip bits in every pack and cut one."""
         packs = sorted(Path(self.job["cache"]).rglob("*.pack"))
         self.rng.shuffle(packs)
-        for path in packs[:1]:
+        for path in packs:
             data = bytearray(path.read_bytes())
-            for at in range(self.rng.randrange(5000), len(data), 20_000):
+            for at in range(self.rng.randrange(5000), len(data), 5_000):
                 data[at] ^= 0x55
                 self.outcome.faults["byte of the cache flipped"] += 1
             path.write_bytes(data)
