@@ -142,7 +142,11 @@ class Engine:
         self.bytes_held -= job.charged
         job.lane.bytes_held -= job.charged
         job.charged = 0
-        if self._idle:
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Have an idle thread look whether what waits may run now. The lock is held."""
+        if self._idle and (self._lanes or self._later):
             self._work.notify()
 
     def _enqueue(self, job: Job) -> None:
@@ -169,8 +173,7 @@ class Engine:
                     job.running = False
                     if job.gate is not None:
                         job.gate.busy = False
-                    if self._idle:
-                        self._work.notify()
+                    self._rouse()
                 if job.cancelled:
                     # Whoever gave it up while it ran left the rest to this thread.
                     job.interrupt()
@@ -224,6 +227,8 @@ class Engine:
                 self._lanes.rotate(-1)
                 if lane.foreground is foreground and self._has_room(lane.jobs[0]):
                     job = lane.jobs.popleft()
+                    if not lane.jobs:
+                        self._lanes.pop()
                     job.charged = job.weight
                     self.bytes_held += job.charged
                     lane.bytes_held += job.charged

@@ -40,9 +40,11 @@ class Prefix:
         if version.in_place or not len(beginning):
             return
         self.in_memory = beginning
-        self._forget()
-        if self.in_memory is not None and version.keeps_in_store:
+        if version.keeps_in_store:
+            # Behind the bytes themselves, which it is to write.
             keeper().add(partial(_forget, weakref.ref(self)))
+        else:
+            self._forget()
 
     def view(self) -> memoryview:
         """Return the bytes, wherever they are now; empty if they are gone."""
