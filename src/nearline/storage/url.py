@@ -10,6 +10,7 @@ from __future__ import annotations
 import calendar
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import url2pathname
@@ -72,6 +73,7 @@ def local_path(url: str) -> str:
     return os.path.abspath(url2pathname(slash + path))
 
 
+@lru_cache(maxsize=256)
 def split(url: str) -> SplitResult:
     """Split an HTTP URL, with an error that does not quote its secrets.
 

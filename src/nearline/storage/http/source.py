@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -289,6 +290,7 @@ class HttpSource:
         return [value for value in (*granting, *(self._login or ())[1:]) if value]
 
 
+@lru_cache(maxsize=256)
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = split(url)
     kind = parts.scheme.lower()
