@@ -19,6 +19,7 @@ from nearline.dicom.codecs.jpeg_markers import (
     conformed_colour,
     has_end,
     read_jpeg_header,
+    require_size,
 )
 from nearline.errors import DecodingFailed
 
@@ -34,7 +35,7 @@ def lossy_jpeg_codec(frame_format: FrameFormat) -> FrameCodec:
     colour = frame_format.samples_per_pixel == 3
 
     def decode(data: bytes, _index: int, out: NDArray[Any] | None) -> NDArray[Any]:
-        header = _header(data)
+        header = _header(data, frame_format)
         into = out if bytes_wide and header.precision == 8 else None
         if not colour:
             return fit(jpeg8_decode(data, out=into), frame_format)
@@ -53,7 +54,7 @@ def lossless_jpeg_codec(frame_format: FrameFormat) -> FrameCodec:
     colour = frame_format.samples_per_pixel == 3
 
     def decode(data: bytes, _index: int, _out: NDArray[Any] | None) -> NDArray[Any]:
-        header = _header(data)
+        header = _header(data, frame_format)
         if not colour:
             return fit(jpeg8_decode(data), frame_format)
         # Equal names on both sides: the samples as they are.
@@ -65,7 +66,7 @@ def lossless_jpeg_codec(frame_format: FrameFormat) -> FrameCodec:
     return decode
 
 
-def _header(data: Buffer) -> JpegHeader:
+def _header(data: Buffer, frame_format: FrameFormat) -> JpegHeader:
     """Read the header of a codestream that is there from its first marker to its last.
 
     libjpeg would fill what a codestream cut short lacks with grey.
@@ -73,6 +74,7 @@ def _header(data: Buffer) -> JpegHeader:
     header = read_jpeg_header(data)
     if header is None:
         raise DecodingFailed("it does not begin with the markers of a JPEG codestream.")
+    require_size(header, frame_format)
     if not has_end(data):
         raise DecodingFailed("its JPEG codestream ends before the End of Image marker.")
     return header

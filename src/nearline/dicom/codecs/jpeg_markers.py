@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nearline.dicom.byte_reader import Buffer
+from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.errors import DecodingFailed
 
-__all__ = ["JpegHeader", "conformed_colour", "has_end", "read_jpeg_header"]
+__all__ = ["JpegHeader", "conformed_colour", "has_end", "read_jpeg_header", "require_size"]
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _RGB_IDS = (b"RGB", b"rgb")
@@ -21,6 +23,8 @@ class JpegHeader:
     ----------
     precision : int
         Bits per sample.
+    rows, columns : int
+        Of the picture; 0 where another segment tells.
     component_ids : bytes
         One byte per component.
     jfif : bool
@@ -30,6 +34,8 @@ class JpegHeader:
     """
 
     precision: int
+    rows: int
+    columns: int
     component_ids: bytes
     jfif: bool
     adobe_transform: int | None
@@ -66,7 +72,8 @@ def read_jpeg_header(data: Buffer) -> JpegHeader | None:
                 return None
             count = view[at + 9]
             ids = bytes(view[at + 10 : at + 10 + 3 * count : 3])
-            return JpegHeader(view[at + 4], ids, jfif, adobe)
+            rows, columns = view[at + 5] << 8 | view[at + 6], view[at + 7] << 8 | view[at + 8]
+            return JpegHeader(view[at + 4], rows, columns, ids, jfif, adobe)
         if 0xE0 <= marker <= 0xEF:
             body = view[at + 4 : at + 2 + length]
             jfif = jfif or body[:4].tobytes() == b"JFIF"
@@ -74,6 +81,22 @@ def read_jpeg_header(data: Buffer) -> JpegHeader | None:
                 adobe = body[11]
         at += 2 + length
     return None
+
+
+def require_size(header: JpegHeader, frame_format: FrameFormat) -> None:
+    """Refuse a picture of another size before anything is decoded: it may be a huge one.
+
+    Raises
+    ------
+    DecodingFailed
+    """
+    wanted = frame_format.shape
+    components = len(header.component_ids)
+    found = (header.rows or wanted[0], header.columns or wanted[1], components)[
+        : 2 + (components > 1)
+    ]
+    if found[:2] != wanted[:2]:
+        raise DecodingFailed(f"its codestream holds {found} where the image has {wanted}.")
 
 
 def conformed_colour(photometric_interpretation: str, header: JpegHeader) -> str:

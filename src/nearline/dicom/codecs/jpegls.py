@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
 from nearline.dicom.codecs.frame_codec import FrameCodec, extend_sign, fit
 from nearline.dicom.codecs.frame_format import FrameFormat
-from nearline.dicom.codecs.jpeg_markers import conformed_colour, read_jpeg_header
+from nearline.dicom.codecs.jpeg_markers import conformed_colour, read_jpeg_header, require_size
 from nearline.errors import DecodingFailed
 
 __all__ = ["jpegls_codec"]
@@ -32,6 +32,7 @@ def jpegls_codec(frame_format: FrameFormat) -> FrameCodec:
         header = read_jpeg_header(data)
         if header is None:
             raise DecodingFailed("it does not begin with the markers of a JPEG-LS codestream.")
+        require_size(header, frame_format)
         array = jpegls_decode(data)
         if array.ndim == 3 and array.shape != shape and array.shape == shape[2:] + shape[:2]:
             array = np.ascontiguousarray(array.transpose(1, 2, 0))
