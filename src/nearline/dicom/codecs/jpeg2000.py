@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,8 +12,12 @@ from nearline.dicom.byte_reader import Buffer
 from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
 from nearline.dicom.codecs.frame_codec import FrameCodec, extend_sign, fit
 from nearline.dicom.codecs.frame_format import FrameFormat
+from nearline.errors import DecodingFailed
 
 __all__ = ["CodestreamHeader", "jpeg2000_codec", "read_codestream_header"]
+
+_AREA = Struct(">IIII")
+"""Xsiz, Ysiz, XOsiz, YOsiz of the SIZ segment."""
 
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 
@@ -27,10 +32,21 @@ class CodestreamHeader:
         Bits per sample of the first component.
     signed : bool
         Whether the first component is signed.
+    rows, columns : int
+        Of the image area.
+    components : int
     """
 
     precision: int
     signed: bool
+    rows: int
+    columns: int
+    components: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array that decoding gives."""
+        return (self.rows, self.columns, self.components)[: 2 + (self.components > 1)]
 
 
 def jpeg2000_codec(frame_format: FrameFormat) -> FrameCodec:
@@ -43,9 +59,13 @@ def jpeg2000_codec(frame_format: FrameFormat) -> FrameCodec:
     from imagecodecs import jpeg2k_decode
 
     def decode(data: bytes, _index: int, _out: NDArray[Any] | None) -> NDArray[Any]:
-        return _finish(
-            jpeg2k_decode(data, numthreads=1), read_codestream_header(data), frame_format
-        )
+        header = read_codestream_header(data)
+        if header is not None and header.shape[:2] != frame_format.shape[:2]:
+            # Before anything is decoded: it may announce a huge one.
+            raise DecodingFailed(
+                f"its codestream holds {header.shape} where the image has {frame_format.shape}."
+            )
+        return _finish(jpeg2k_decode(data, numthreads=1), header, frame_format)
 
     return decode
 
@@ -79,9 +99,13 @@ def read_codestream_header(data: Buffer) -> CodestreamHeader | None:
     if view[at : at + 4].tobytes() != b"\xff\x4f\xff\x51" or view.nbytes < at + 43:
         return None
     depth = view[at + 42]
+    columns, rows, left, top = _AREA.unpack_from(view, at + 8)
     return CodestreamHeader(
         precision=(depth & 0x7F) + 1,
         signed=bool(depth & 0x80),
+        rows=rows - top,
+        columns=columns - left,
+        components=int.from_bytes(view[at + 40 : at + 42], "big"),
     )
 
 

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from nearline.dicom.codecs.colour import is_full_ybr, ybr_full_to_rgb
 from nearline.dicom.codecs.frame_codec import FrameCodec, extend_sign, fit
 from nearline.dicom.codecs.frame_format import FrameFormat
-from nearline.dicom.codecs.jpeg_markers import conformed_colour, read_jpeg_header, require_size
+from nearline.dicom.codecs.jpeg_markers import (
+    conformed_colour,
+    has_end,
+    read_jpeg_header,
+    require_size,
+)
 from nearline.errors import DecodingFailed
 
 __all__ = ["jpegls_codec"]
@@ -33,6 +38,9 @@ def jpegls_codec(frame_format: FrameFormat) -> FrameCodec:
         if header is None:
             raise DecodingFailed("it does not begin with the markers of a JPEG-LS codestream.")
         require_size(header, frame_format)
+        if not has_end(data):
+            # CharLS finds that out, too, but may take seconds for a few hundred bytes.
+            raise DecodingFailed("its codestream is cut: there is no End of Image marker.")
         array = jpegls_decode(data)
         if array.ndim == 3 and array.shape != shape and array.shape == shape[2:] + shape[:2]:
             array = np.ascontiguousarray(array.transpose(1, 2, 0))
