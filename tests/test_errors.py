@@ -30,6 +30,15 @@ def test_error_prints_its_sentence_and_pickles(error: type[errors.NearlineError]
     assert str(copy) == sentence
 
 
+@pytest.mark.parametrize("error", every_error())
+def test_error_travels_between_workers_of_dask(error: type[errors.NearlineError]) -> None:
+    """dask.distributed brings tblib, which makes errors anew in a way of its own."""
+    from tblib.pickling_support import pickle_exception
+
+    make, given, *_ = pickle_exception(error("a sentence"))
+    assert type(make(*given)) is error
+
+
 @pytest.mark.parametrize(
     ("error", "builtin"),
     [

@@ -228,7 +228,7 @@ class TransformMissing(NearlineError, RuntimeError, ValueError, IndexError):
     """A pixel transform was required or selected that the image does not carry."""
 
 
-class TooLarge(NearlineError, MemoryError, ValueError):
+class TooLarge(NearlineError, ValueError, MemoryError):
     """An array above the limit of the settings."""
 
 

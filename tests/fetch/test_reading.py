@@ -248,7 +248,7 @@ def test_scan_is_in_order_and_runs_ahead(
     windows = list(reader.scan(300_000, 2_900_001, window=200_000))
     assert b"".join(windows) == content[300_000:2_900_001]
     assert [len(window) for window in windows] == [200_000] * 13 + [1]
-    assert len(server.chain()) == 1
+    assert max(request.concurrent for request in server.requests) > 5
 
 
 def test_scan_holds_a_bounded_number_of_bytes() -> None:

@@ -126,23 +126,21 @@ def test_volumes_equal_highdicoms(ds: Any, keywords: dict[str, Any], syntax: Any
         ours, theirs = nl.imread(path), highdicom.imread(path)
         tolerances = {"rtol", "atol", "perpendicular_tol", "allow_missing_positions"}
         chosen = {key: value for key, value in keywords.items() if key in tolerances}
-        assert_same_volume(
-            outcome(lambda: ours.get_volume_geometry(**chosen)),
-            outcome(lambda: theirs.get_volume_geometry(**chosen)),
-        )
+        whole = outcome(lambda: theirs.get_volume_geometry(**chosen))
+        assert_same_volume(outcome(lambda: ours.get_volume_geometry(**chosen)), whole)
         expected = outcome(lambda: theirs.get_volume(**keywords))
         if isinstance(expected, highdicom.Volume) and 0 in expected.array.shape:
             expected = ValueError("highdicom gives a volume of nothing")
         found = outcome(lambda: ours.get_volume(**keywords))
-        if reaches_outside(keywords, ds, expected):
+        if reaches_outside(keywords, ds, whole) and isinstance(expected, highdicom.Volume):
             assert isinstance(found, nl.OutsideMatrix)
         elif not refuses_types(found, expected, keywords):
             assert_same_volume(found, expected)
 
 
-def reaches_outside(keywords: dict[str, Any], ds: Any, expected: Any) -> bool:
+def reaches_outside(keywords: dict[str, Any], ds: Any, whole: Any) -> bool:
     """Whether highdicom counts from the end beyond the start, or past it, and we refuse."""
-    slices = expected.spatial_shape[0] if isinstance(expected, highdicom.Volume) else 99
+    slices = whole.spatial_shape[0] if isinstance(whole, highdicom.VolumeGeometry) else 99
     start = keywords.get("slice_start") or 0
     return (keywords.get("row_start") or 0) < -ds.Rows or start < -slices
 
