@@ -8,7 +8,6 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from nearline.dicom.damage import damage_told
-from nearline.errors import InvalidDicom
 
 if TYPE_CHECKING:
     from highdicom.sr import CodedConcept
@@ -47,7 +46,4 @@ def as_concept(item: Dataset) -> CodedConcept:
     if isinstance(item, CodedConcept):
         return item
     with damage_told("An item of a code sequence cannot be read"):
-        try:
-            return CodedConcept.from_dataset(item, copy=False)
-        except (AttributeError, TypeError, ValueError) as refused:
-            raise InvalidDicom(f"An item of a code sequence is no code: {refused}") from None
+        return CodedConcept.from_dataset(item, copy=False)

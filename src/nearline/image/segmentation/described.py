@@ -281,20 +281,8 @@ def _described(item: Dataset) -> SegmentDescription:
 
     if not isinstance(item, SegmentDescription):
         with damage_told("An item of the Segment Sequence (0062,0002) cannot be read"):
-            _describe(item)
+            SegmentDescription.from_dataset(item, copy=False)
     return cast("SegmentDescription", item)
-
-
-def _describe(item: Dataset) -> None:
-    from highdicom.seg import SegmentDescription
-
-    try:
-        SegmentDescription.from_dataset(item, copy=False)
-    except (AttributeError, TypeError, ValueError) as refused:
-        raise InvalidDicom(
-            f"Segment {item.get('SegmentNumber', '?')} of the Segment Sequence (0062,0002) is "
-            f"not described as the standard asks: {refused}"
-        ) from None
 
 
 def _equals(keyword: str, wanted: object) -> Callable[[Dataset], bool]:
