@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks") if os.n
 
 RANGES = [ByteRange(n, n + 10_000) for n in range(300_000, 2_900_000, 200_000)]
 EXPECTED = [CONTENT[a:b] for a, b in RANGES]
+GO = " ".join(str(span.start) for span in RANGES) + "\n"
 
 
 def in_child(work: object) -> None:
@@ -52,7 +54,7 @@ def test_child_forked_while_other_threads_fetch_reads_on_its_own(
     thread = threading.Thread(target=reader.read_many, args=(RANGES,))
     thread.start()
     while len(server.requests) < 4:
-        pass
+        time.sleep(0.01)
 
     def work() -> None:
         assert [bytes(view) for view in reader.read_many(RANGES)] == EXPECTED
@@ -82,29 +84,35 @@ from nearline.storage.http import HttpSource
 
 reader = Reader(HttpSource(sys.argv[1]), Settings(cache_dir=Path(sys.argv[2])))
 print("ready", flush=True)
-sys.stdin.readline()
-ranges = [ByteRange(n, n + 10_000) for n in range(300_000, 2_900_000, 200_000)]
+starts = sys.stdin.readline()
+ranges = [ByteRange(int(n), int(n) + 10_000) for n in starts.split()]
 for view in reader.read_many(ranges):
     sys.stdout.write(bytes(view).hex())
 """
 
 
+def started(command: list[str]) -> subprocess.Popen[str]:
+    """Return a process that has opened the object and waits to be told what to read."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def tell(child: subprocess.Popen[str], starts: str) -> None:
+    assert child.stdin is not None
+    child.stdin.write(starts)
+    child.stdin.flush()
+
+
 def test_ten_processes_fetch_a_piece_once(server: RangeServer, tmp_path: Path) -> None:
     command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
-    children = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(10)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
+    children = [started(command) for _ in range(10)]
     server.clear_log()
     # Slow answers, so that all ask before the first has been answered.
     server.misbehave("/a", faults.stall(0.5))
     for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
+        tell(child, GO)
     found = {child.communicate(timeout=120)[0] for child in children}
     assert found == {b"".join(EXPECTED).hex()}
     assert Counter(request.range for request in server.requests).most_common(1)[0][1] == 1
@@ -115,15 +123,15 @@ def test_what_was_given_up_holds_no_other_process_up(
     server: RangeServer, open_reader: Open, tmp_path: Path
 ) -> None:
     reader = open_reader()
-    server.misbehave("/a", faults.fail(503, retry_after=50), requests=range(4, 4 + len(RANGES)))
+    server.clear_log()
+    server.misbehave("/a", faults.fail(503, retry_after=50))
     ahead = reader.ahead(RANGES)
-    while len(server.requests) < 3 + len(RANGES):
-        pass
+    while len(server.requests) < len(RANGES):
+        time.sleep(0.01)
     ahead.release()
+    server.behave()
     command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
-    done = subprocess.run(
-        command, input="go\n", capture_output=True, text=True, timeout=25, check=True
-    )
+    done = subprocess.run(command, input=GO, capture_output=True, text=True, timeout=25, check=True)
     assert done.stdout == "ready\n" + b"".join(EXPECTED).hex()
 
 
@@ -131,15 +139,32 @@ def test_process_that_dies_while_it_fetches_holds_nobody_up(
     server: RangeServer, open_reader: Open, tmp_path: Path
 ) -> None:
     reader = open_reader()
-    server.misbehave("/a", faults.stall(), requests=range(5, 5 + len(RANGES)))
     command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-        while len(server.requests) < 4 + len(RANGES):
-            pass
+    with started(command) as child:
+        server.clear_log()
+        server.misbehave("/a", faults.stall())
+        tell(child, GO)
+        while len(server.requests) < len(RANGES):
+            time.sleep(0.01)
+        server.behave()
         threading.Timer(1.0, child.kill).start()
         assert [bytes(view) for view in reader.read_many(RANGES)] == EXPECTED
+
+
+def test_gap_that_another_process_is_fetching_is_fetched_across(
+    server: RangeServer, open_reader: Open, tmp_path: Path
+) -> None:
+    reader = open_reader()
+    command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
+    with started(command) as child:
+        server.clear_log()
+        server.misbehave("/a", faults.stall())
+        tell(child, "1010000\n")
+        while not server.requests:
+            time.sleep(0.01)
+        server.behave()
+        around = [ByteRange(950_000, 1_010_000), ByteRange(1_020_000, 1_080_000)]
+        found = reader.read_many(around)
+        assert [bytes(view) for view in found] == [CONTENT[a:b] for a, b in around]
+        assert [request.range for request in server.requests[1:]] == ["bytes=950000-1079999"]
+        child.kill()

@@ -21,6 +21,9 @@ __all__ = ["Ahead", "collect"]
 _READ_AT_ONCE = 1 << 20
 """Bytes of a local file that are read together; a longer range is read whole."""
 
+_FRUITLESS = 3
+"""Rounds that may bring nothing, as when what others claim never comes, before all is fetched."""
+
 
 def collect(
     version: ObjectVersion, ranges: Sequence[ByteRange], *, cache: bool = True
@@ -137,12 +140,15 @@ class _Batch:
         self._started = Launch()
         self._partial: dict[int, tuple[bytearray, list[ByteRange]]] = {}
         self._patient = True
+        self._missing = 0
+        self._fruitless = 0
 
     def round(self) -> Iterator[tuple[int, memoryview]]:
         """Take what the cache holds, then what can be fetched now."""
         missing = yield from self._from_cache()
         if not missing:
             return
+        self._notice_progress(sum(part.length for part, _ in missing))
         self._started = Launch()
         launch(
             self._started,
@@ -151,7 +157,7 @@ class _Batch:
             lane=self._lane,
             events=self._events,
             cache=self._cache,
-            patient=self._patient,
+            patient=self._patient and self._fruitless < _FRUITLESS,
         )
         while self._started.due:
             if engine() is not self._engine:
@@ -174,6 +180,10 @@ class _Batch:
         """Let go of everything."""
         if engine() is self._engine:
             let_go(self._started)
+
+    def _notice_progress(self, missing: int) -> None:
+        self._fruitless = self._fruitless + 1 if missing == self._missing else 0
+        self._missing = missing
 
     def _from_cache(self) -> Generator[tuple[int, memoryview], None, list[Part]]:
         missing: list[Part] = []

@@ -39,6 +39,8 @@ class Flight(Request):
 
     Attributes
     ----------
+    wanted : tuple of ByteRange
+        The bytes that it is there for; the rest are gaps joined across.
     holders : set
         Callers that wait for it or keep it; an unfinished flight that loses the
         last of them is given up.
@@ -57,6 +59,7 @@ class Flight(Request):
             version.source, *planned.span, lane=lane, pin=version.pin, gate=version.gate
         )
         self.version = version
+        self.wanted = planned.wanted
         self.holders: set[object] = set()
         self.claim: ClaimShare | None = None
         self._cache = cache

@@ -163,7 +163,10 @@ def _hold(started: Launch, carrier: Carrier, length: int) -> None:
 def _claim(
     version: ObjectVersion, new: list[Flight], started: Launch, *, patient: bool
 ) -> list[Flight]:
-    """Claim new flights; those that another process is making are given back."""
+    """Claim new flights; those that another process is making are given back.
+
+    What others hold or fetch of the gaps that a flight goes across is no reason to wait.
+    """
     share = version.claim([flight.span for flight in new])
     if share is None:
         return new
@@ -171,13 +174,14 @@ def _claim(
     others = share.claim.others if patient else []
     with engine().lock:
         for flight in new:
-            if any(flight.span.overlaps(other) for other in others):
+            near = [other for other in others if flight.span.overlaps(other)]
+            if any(part.overlaps(other) for part in flight.wanted for other in near):
                 started.own.discard(flight)
                 flight.give_back()
             else:
                 flight.claim = share.add()
                 mine.append(flight)
-    if others:
+    if len(mine) < len(new):
         started.claim = share
     else:
         share.release()
