@@ -37,7 +37,21 @@ wanted_ranges = st.lists(
 )
 
 
-@given(st.lists(wanted_ranges, max_size=4), st.sampled_from(["disk", "memory", "off"]))
+close_together = st.lists(
+    st.builds(
+        lambda start, length: ByteRange(start, start + length),
+        st.sampled_from(range(1_000_000, 1_400_000, 10_000)),
+        st.sampled_from([1_000, 10_000, 200_000]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+"""So that what is held lies in the gaps of what is asked for."""
+
+
+@given(
+    st.lists(wanted_ranges | close_together, max_size=6), st.sampled_from(["disk", "memory", "off"])
+)
 @settings(max_examples=90, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_sequence_of_reads_brings_the_objects_own_bytes(
     tmp_path: Path, reads: list[list[ByteRange]], cache: str
