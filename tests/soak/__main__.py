@@ -15,13 +15,17 @@ EVERY_S = 60.0
 
 
 class Progress:
-    """Says on stderr, once a minute, how far a soak has come."""
+    """Says on stderr, once a minute, how far a soak has come, and at once what is wrong."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.began = self.said = time.monotonic()
+        self.wrong = 0
 
     def __call__(self, outcome: Outcome) -> None:
+        for sentence in outcome.wrong[self.wrong :]:
+            print(f"WRONG: {sentence}", file=sys.stderr, flush=True)
+        self.wrong = len(outcome.wrong)
         now = time.monotonic()
         if now - self.said >= EVERY_S:
             self.said = now
@@ -51,7 +55,7 @@ def main() -> None:
         for name, count in counter.most_common():
             print(f"  {count:>10,}  {name}")
     print(f"wrong results: {len(outcome.wrong)}")
-    for sentence in outcome.wrong[:20]:
+    for sentence in outcome.wrong:
         print(f"  {sentence}")
     sys.exit(bool(outcome.wrong))
 
