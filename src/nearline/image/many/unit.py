@@ -105,11 +105,11 @@ class _Canvas:
         self._held: dict[int, NDArray[Any]] = {}
 
     def paste(self, one: Paste, values: NDArray[Any]) -> bool:
-        """Add a tile; True for the last one."""
+        """Add what a tile brings; True for the last one."""
         if self.planned.overlapping:
-            self._held[one.frame] = values[one.source].copy()
+            self._held[one.frame] = values.copy()
         else:
-            self.array[one.target] = values[one.source]
+            self.array[one.target] = values
         with self._lock:
             self._missing -= 1
             done = not self._missing
@@ -176,11 +176,11 @@ class Unit:
             if not one.pastes:
                 done(one.wanted, canvas.array)
 
-        def use(frame: int, values: NDArray[Any]) -> None:
+        def use(frame: int, *parts: NDArray[Any]) -> None:
             halt.check()
-            rendered = rendering(frame, values)
-            for canvas, paste in uses.pop(frame):
-                if canvas.paste(paste, rendered):
+            for (canvas, paste), values in zip(uses.pop(frame), parts, strict=True):
+                if canvas.paste(paste, rendering(frame, values)):
                     done(canvas.planned.wanted, canvas.array)
 
-        opened.frames.visit(frames, use, profiles=rendering.profiles)
+        cuts = {frame: [paste.source for _, paste in some] for frame, some in uses.items()}
+        opened.frames.visit(frames, use, profiles=rendering.profiles, cuts=cuts)

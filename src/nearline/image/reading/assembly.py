@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearline.image.geometry.region import Region, Span
-from nearline.image.geometry.tiles import Paste, plan_pastes
+from nearline.image.geometry.tiles import plan_pastes
 from nearline.image.reading.rendering import Rendering, render
 from nearline.image.reading.runs import visit_runs
 from nearline.image.transforms.options import TransformOptions
@@ -109,8 +109,9 @@ def paste_frames(
         return
     opened.frames.visit(
         chosen.tolist(),
-        lambda frame, values: use_one(frame, values[rows, columns]),
+        use_one,
         profiles=rendering.profiles,
+        cuts={frame: [(rows, columns)] for frame in places_of},
     )
 
 
@@ -150,21 +151,20 @@ def region_array(
     frames = [one.frame for one in pastes]
     rendering = render(opened, dataset, frames, dtype, options)
     out = np.zeros((*region.shape, *rendering.samples), rendering.dtype)
-    by_frame = {one.frame: one for one in pastes}
+    target_of = {one.frame: one.target for one in pastes}
     held: dict[int, NDArray[Any]] = {}
-
-    def paste(one: Paste, values: NDArray[Any]) -> None:
-        out[one.target] = values[one.source]
 
     def use(frame: int, values: NDArray[Any]) -> None:
         rendered = rendering(frame, values)
         if overlapping:
             held[frame] = rendered.copy()
         else:
-            paste(by_frame[frame], rendered)
+            out[target_of[frame]] = rendered
 
-    opened.frames.visit(frames, use, profiles=rendering.profiles)
+    cuts = {one.frame: [one.source] for one in pastes}
+    opened.frames.visit(frames, use, profiles=rendering.profiles, cuts=cuts)
     if overlapping:
+        # Where tiles overlap, their order decides.
         for one in pastes:
-            paste(one, held[one.frame])
+            out[one.target] = held[one.frame]
     return out

@@ -6,7 +6,7 @@ import math
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,11 @@ _INLINE = 2
 _KEPT_SHARE = 8
 """Stored tiles are kept where they fill at most this part of the memory for tiles."""
 
-Use = Callable[[int, "NDArray[Any]"], None]
+Cut = tuple[slice, slice]
+"""Rows and columns of a frame."""
+
+Use = Callable[..., None]
+"""Takes the 0-based index of a frame, and one array per cut."""
 
 
 class _Scratch(threading.local):
@@ -213,7 +217,12 @@ class Frames:
         return bytes(part.payload(frame, data))
 
     def visit(
-        self, frames: Sequence[int], use: Use, *, profiles: Sequence[int | None] | None = None
+        self,
+        frames: Sequence[int],
+        use: Use,
+        *,
+        profiles: Sequence[int | None] | None = None,
+        cuts: Mapping[int, Sequence[Cut]] | None = None,
     ) -> None:
         """Hand each frame to `use`, as soon as it is there.
 
@@ -222,10 +231,12 @@ class Frames:
         frames : sequence of int
             0-based indices; repeated ones are visited once.
         use : callable
-            Takes the index and the decoded array, which may be overwritten
+            Takes the index and an array per cut, which may be overwritten
             as soon as it returns. Called in any order, by several threads at once.
         profiles : sequence of (int or None), optional
             For each frame, the ICC profile to take it through.
+        cuts : mapping of int to sequence of (slice, slice), optional
+            For each frame, the rows and columns to hand over; by default one cut with all.
 
         Raises
         ------
@@ -233,14 +244,27 @@ class Frames:
             The first fault of fetching or decoding; the rest is given up.
         """
         chosen = dict(zip(frames, profiles or (None,) * len(frames), strict=True))
+
+        def hand(frame: int, tile: NDArray[Any], profile: int | None) -> None:
+            parts = [tile] if cuts is None else [tile[cut] for cut in cuts[frame]]
+            if profile is not None:
+                parts = [self._transform(profile).apply(part) for part in parts]
+            use(frame, *parts)
+
         missing = []
+        late = set()
         memory = self._memory
         for frame, profile in chosen.items():
             tile = memory.get(self._key(frame, profile))
+            if profile is not None and cuts is not None and self._is_little(cuts[frame]):
+                late.add(frame)
+                if tile is None and (tile := memory.get(self._key(frame, None))) is not None:
+                    hand(frame, tile, profile)
+                    continue
             if tile is None:
                 missing.append(frame)
             else:
-                use(frame, tile)
+                hand(frame, tile, None)
         if not missing:
             return
 
@@ -251,10 +275,12 @@ class Frames:
         def finish(landed: tuple[int, Buffer]) -> None:
             frame, data = landed
             profile = chosen[frame]
-            if few or profile is not None:
-                use(frame, self._kept(frame, data, profile))
+            if profile is not None and frame not in late:
+                hand(frame, self._kept(frame, data, profile), None)
+            elif few:
+                hand(frame, self._kept(frame, data, None), profile)
             else:
-                use(frame, self._decoded(frame, data, _scratch(self.format)))
+                hand(frame, self._decoded(frame, data, _scratch(self.format)), profile)
 
         with closing(self._landing(missing)) as stream:
             if len(missing) <= _INLINE:
@@ -262,6 +288,15 @@ class Frames:
                     finish(landed)
             else:
                 run_each(stream, finish)
+
+    def _is_little(self, cuts: Sequence[Cut]) -> bool:
+        """Whether less is cut out of a frame than would be worth taking all of it through ICC."""
+        size = self.format.shape[:2]
+        areas = (
+            math.prod(len(range(*one.indices(n))) for one, n in zip(cut, size, strict=True))
+            for cut in cuts
+        )
+        return 2 * sum(areas) <= math.prod(size)
 
     def _landing(self, frames: Sequence[int]) -> Generator[tuple[int, Buffer], None, None]:
         """Yield frames and their bytes as they land, of several parts fetched side by side."""
