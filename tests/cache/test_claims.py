@@ -107,6 +107,7 @@ def test_released_claim_is_noticed_and_its_bytes_are_there(
             os.read(go_r, 1)
             store.put(version, 0, content(url(0), *WANTED))
             claim.release()
+            store.flush()
             code = 0
         finally:
             os._exit(code)
@@ -147,6 +148,7 @@ def test_lease_is_renewed_while_the_fetch_lasts(
         assert store._in_background()
         with store.catalogue.reading() as db:
             assert db.execute("SELECT lease FROM claims").fetchone()[0] > time.time()
+    store.flush()
     with store.catalogue.reading() as db:
         assert db.execute("SELECT COUNT(*) FROM claims").fetchone() == (0,)
     assert not store._in_background()

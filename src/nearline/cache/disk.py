@@ -258,7 +258,7 @@ class DiskStore:
 
         def release() -> None:
             self._index.release(ids)
-            self.flush()
+            self._flusher.wake()  # many end together, and one transaction does for all
 
         def gone() -> bool:
             return self._guarded(lambda: self._index.ended(version, waiting), True)
