@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[DiskStore]:
 def claim_as(store: DiskStore, holder: Holder, *, lease: float = 60.0) -> None:
     version = open_version(store, url(0))
     with store.catalogue.writing() as db:
-        (one,) = store.catalogue.add_claims(db, version.id, [WANTED], holder)
+        (one,) = store.catalogue.add_claims(db, [(version.id, WANTED)], holder)
         db.execute("UPDATE claims SET lease=? WHERE id=?", (time.time() + lease, one))
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from nearline.cache.changes import Changes
 from nearline.cache.claims import LEASE, Claimed, Holder
-from nearline.cache.database import Database
+from nearline.cache.database import Database, Stamp
 from nearline.cache.rows import PIECE_COLUMNS, VERSION_COLUMNS, Stored, version_checksum, version_of
 from nearline.cache.version import Version, merged
 from nearline.ranges import ByteRange
 
 __all__ = ["Catalogue"]
 
-_CLAIM = "id, start, stop, host, pid, started, lease"
+
+_ROWS = 100
+"""Of one statement: each lets go of the interpreter, and waits for it again."""
+
+T = TypeVar("T")
+
+
+def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (rows[at : at + _ROWS] for at in range(0, len(rows), _ROWS))
 
 
 class Catalogue(Database):
@@ -22,11 +32,16 @@ class Catalogue(Database):
 
     # --- reading ------------------------------------------------------------------
 
-    def stamp(self) -> tuple[int, int, int]:
+    def stamp(self) -> Stamp:
         """Return a value that changes whenever anyone commits."""
         with self.reading() as db:
             commits = db.execute("PRAGMA data_version").fetchone()[0]
-            return self.epoch, self.connections, commits
+            return self.epoch, self.readers, commits
+
+    def stamp_of_others(self, db: sqlite3.Connection) -> Stamp:
+        """Return, within a transaction, a value that changes whenever another process commits."""
+        commits = db.execute("PRAGMA data_version").fetchone()[0]
+        return self.epoch, self.writers, commits
 
     def latest(self, identity: str) -> Version | None:
         """Return the version of an object that was noted last."""
@@ -103,14 +118,17 @@ class Catalogue(Database):
         named = [(version.id, piece.name) for version, piece in fresh if piece.name]
         db.executemany("DELETE FROM pieces WHERE version=? AND name=?", named)
         last = {(version.id, p.name, p.start): (version, p) for version, p in fresh}
-        db.executemany(
-            "INSERT OR IGNORE INTO pieces (version, name, start, length, pack, position, "
-            "checksum, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (v.id, p.name, p.start, p.length, p.pack, p.position, p.checksum, p.used)
-                for v, p in last.values()
-            ],
-        )
+        rows = [
+            (v.id, p.name, p.start, p.length, p.pack, p.position, p.checksum, p.used)
+            for v, p in last.values()
+        ]
+        for some in _portions(rows):
+            values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))
+            db.execute(
+                "INSERT OR IGNORE INTO pieces (version, name, start, length, pack, position, "  # noqa: S608
+                f"checksum, used) VALUES {values}",
+                [value for row in some for value in row],
+            )
         ends: dict[int, int] = {}
         for _, piece in fresh:
             end = piece.position + piece.length
@@ -123,7 +141,7 @@ class Catalogue(Database):
             "UPDATE pieces SET used=? WHERE pack=? AND position=?",
             [(used, *place) for place, used in changes.touched.items()],
         )
-        db.executemany("DELETE FROM claims WHERE id=?", [(one,) for one in changes.released])
+        self.drop_claims(db, changes.released)
         return {piece.pack for _, piece in changes.pieces} - known
 
     def _write_version(self, db: sqlite3.Connection, version: Version, latest: bool) -> None:
@@ -158,33 +176,45 @@ class Catalogue(Database):
 
     # --- claims -----------------------------------------------------------------------
 
-    def claims(self, db: sqlite3.Connection, version: int, besides: Holder) -> list[Claimed]:
-        """Return the claims of others on a version, dead ones included."""
+    def claims(self, db: sqlite3.Connection, besides: Holder) -> dict[int, list[Claimed]]:
+        """Return the claims of others by version, dead ones included."""
         rows = db.execute(
-            f"SELECT {_CLAIM} FROM claims "  # noqa: S608
-            "WHERE version=? AND NOT (pid=? AND started=? AND host=?)",
-            (version, besides.pid, besides.started, besides.host),
+            "SELECT version, id, start, stop, host, pid, started, lease FROM claims "
+            "WHERE NOT (pid=? AND started=? AND host=?)",
+            (besides.pid, besides.started, besides.host),
         ).fetchall()
-        return [
-            Claimed(one, ByteRange(start, stop), Holder(host, pid, started), lease)
-            for one, start, stop, host, pid, started, lease in rows
-            if isinstance(start, int) and isinstance(stop, int) and isinstance(lease, float)
-        ]
+        found: dict[int, list[Claimed]] = {}
+        for version, one, start, stop, host, pid, started, lease in rows:
+            if isinstance(start, int) and isinstance(stop, int) and isinstance(lease, float):
+                claimed = Claimed(one, ByteRange(start, stop), Holder(host, pid, started), lease)
+                found.setdefault(version, []).append(claimed)
+        return found
 
     def add_claims(
-        self, db: sqlite3.Connection, version: int, ranges: list[ByteRange], holder: Holder
+        self, db: sqlite3.Connection, wanted: Sequence[tuple[int, ByteRange]], holder: Holder
     ) -> list[int]:
-        """Add claims within a transaction and return their ids."""
+        """Add claims on ranges of versions within a transaction and return their ids."""
         until = time.time() + LEASE
+        told = holder.host, holder.pid, holder.started
+        rows = [(version, *span, *told, until) for version, span in wanted]
         ids: list[int] = []
-        for start, stop in ranges:
+        for some in _portions(rows):
+            values = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(some))
             done = db.execute(
-                "INSERT INTO claims (version, start, stop, host, pid, started, lease) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (version, start, stop, holder.host, holder.pid, holder.started, until),
+                "INSERT INTO claims (version, start, stop, host, pid, started, lease) "  # noqa: S608
+                f"VALUES {values}",
+                [value for row in some for value in row],
             )
-            ids.append(done.lastrowid or 0)
+            # Nobody else adds any within the transaction.
+            last = done.lastrowid or 0
+            ids += range(last + 1 - len(some), last + 1)
         return ids
+
+    def drop_claims(self, db: sqlite3.Connection, claims: Sequence[int]) -> None:
+        """Remove claims within a transaction."""
+        for some in _portions(claims):
+            marks = ", ".join("?" * len(some))
+            db.execute(f"DELETE FROM claims WHERE id IN ({marks})", some)  # noqa: S608
 
     def renew(self, claims: list[int]) -> None:
         """Let claims of this process stand for another lease."""

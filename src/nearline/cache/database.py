@@ -35,6 +35,9 @@ database, so that a claim is released in the transaction that records its bytes.
 
 BUSY_TIMEOUT = 5.0
 
+Stamp = tuple[int, int, int]
+"""Which database, which connection to it, and what that connection counts."""
+
 
 class Moved(OSError):
     """The catalogue's file was removed or replaced while it was open."""
@@ -56,8 +59,8 @@ class Database:
     epoch : int
         Rises whenever another database is opened than before: what was read
         from the old one may be gone.
-    connections : int
-        For reading, so far: each counts the commits of others anew.
+    readers, writers : int
+        Connections for reading and writing so far: each counts the commits of others anew.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +69,7 @@ class Database:
         self.write_lock = threading.RLock()
         self.read_lock = threading.RLock()
         self.epoch = 0
-        self.connections = 0
+        self.readers = self.writers = 0
         self._inode: tuple[int, int] | None = None
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
@@ -136,7 +139,7 @@ class Database:
         with self.read_lock:
             if self._reader is None:
                 self._reader = self._connect()
-                self.connections += 1
+                self.readers += 1
             self._check_place()
             yield self._reader
 
@@ -147,6 +150,7 @@ class Database:
             if self._writer is None:
                 with self.read_lock:
                     self._writer = self._connect()
+                self.writers += 1
             self._check_place()
             db = self._writer
             db.execute("BEGIN IMMEDIATE")

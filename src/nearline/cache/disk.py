@@ -114,14 +114,14 @@ class DiskStore:
 
     # --- bytes --------------------------------------------------------------------
 
-    def held(self, version: Version, wanted: ByteRange) -> list[ByteRange]:
-        """Return which of the wanted bytes are here: merged, clipped, sorted."""
+    def held(self, version: Version, wanted: ByteRange, *, fresh: bool = True) -> list[ByteRange]:
+        """Return which of the wanted bytes are here: merged, clipped, sorted; see `Store`."""
         if not version.lasting or self._failed:
-            return self._memory.held(version, wanted)
+            return self._memory.held(version, wanted, fresh=fresh)
         if wanted.stop <= wanted.start:
             return []
 
-        return self._guarded(lambda: self._index.held(version, wanted), [])
+        return self._guarded(lambda: self._index.held(version, wanted, fresh=fresh), [])
 
     def get(self, version: Version, wanted: ByteRange) -> bytes | memoryview | None:
         """Return the wanted bytes, or None if one is missing or damaged."""

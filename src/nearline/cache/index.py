@@ -6,50 +6,21 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from nearline.cache import claims
 from nearline.cache.catalogue import Catalogue
 from nearline.cache.changes import Changes, Pending
+from nearline.cache.claim_desk import ClaimDesk, Claims
+from nearline.cache.database import Stamp
 from nearline.cache.known import Known
 from nearline.cache.pieces import Piece
 from nearline.cache.version import Version
 from nearline.ranges import ByteRange, subtract
 
-__all__ = ["Claims", "Index"]
+__all__ = ["Index"]
 
 KNOWN_VERSIONS = 4096
 """Versions whose extents stay in memory."""
-
-
-class Claims(NamedTuple):
-    """What came of a claim.
-
-    Attributes
-    ----------
-    mine, others : list of ByteRange
-        See `Claim`.
-    ids : list of int
-        Of the new claims on `mine`.
-    waiting : list of int
-        Of the claims on `others`.
-    """
-
-    mine: list[ByteRange]
-    others: list[ByteRange]
-    ids: list[int]
-    waiting: list[int]
-
-
-@dataclass(slots=True, eq=False)
-class _Asked:
-    """A claim that a thread waits for."""
-
-    version: Version
-    wanted: list[ByteRange]
-    answer: Claims | None = None
-    given_up: bool = False
 
 
 class Index:
@@ -59,8 +30,8 @@ class Index:
     recorded. Methods raise what the catalogue raises; those that only note
     something do not ask it.
 
-    Locks, in the order in which they are taken: that of who claims, the catalogue's
-    for writing, this one's, the catalogue's for reading.
+    Locks, in the order in which they are taken: those of the claims, the
+    catalogue's for writing, this one's, the catalogue's for reading.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -70,8 +41,7 @@ class Index:
         self._pending = Pending()
         self._claims: set[int] = set()
         self._lost: set[int] = set()
-        self._claiming = threading.Lock()
-        self._asked: list[_Asked] = []
+        self._desk = ClaimDesk(catalogue, self._held_as_of, self.release)
 
     # --- versions ---------------------------------------------------------------
 
@@ -93,12 +63,13 @@ class Index:
 
     # --- pieces -----------------------------------------------------------------
 
-    def held(self, version: Version, wanted: ByteRange) -> list[ByteRange]:
+    def held(self, version: Version, wanted: ByteRange, *, fresh: bool) -> list[ByteRange]:
         """Return which of the wanted bytes are on disk: merged, clipped, sorted."""
         with self._lock:
             known = self._of(version)
             found = known.extents.held(*wanted)
-            if found != [wanted] and self._refresh(known):
+            look = (fresh or not known.was_read) and found != [wanted]
+            if look and self._refresh(known):
                 found = known.extents.held(*wanted)
             return found
 
@@ -215,77 +186,21 @@ class Index:
     # --- claims -----------------------------------------------------------------
 
     def claim(self, version: Version, wanted: list[ByteRange]) -> Claims:
-        """Claim what nobody holds or fetches, in one transaction with what is pending."""
-        asked = _Asked(version, wanted)
+        """Claim what nobody holds or fetches."""
+        found = self._desk.claim(version, wanted)
         with self._lock:
-            self._asked.append(asked)
-        try:
-            # Whoever comes first claims for all who came meanwhile: each transaction is a wait
-            # for the database, and for the interpreter after every statement.
-            with self._claiming:
-                if asked.answer is None:
-                    self._claim_all()
-        except BaseException:
-            self._give_up(asked)
-            raise
-        if asked.answer is None:
-            raise RuntimeError("A claim was lost.")
-        return asked.answer
+            self._claims.update(found.ids)
+        return found
 
-    def _claim_all(self) -> None:
+    def _held_as_of(
+        self, version: Version, wanted: list[ByteRange], stamp: Stamp
+    ) -> list[ByteRange]:
         with self._lock:
-            batch, self._asked = self._asked, []
-        try:
-            answers = self._claim_at_once(batch)
-        except BaseException:
-            with self._lock:  # each of the others tries for itself
-                self._asked[:0] = batch
-            raise
-        with self._lock:
-            for asked, answer in zip(batch, answers, strict=True):
-                asked.answer = answer
-                self._claims.update(answer.ids)
-                if asked.given_up:
-                    self.release(answer.ids)
-
-    def _claim_at_once(self, batch: list[_Asked]) -> list[Claims]:
-        here = claims.here()
-        answers = []
-        with self.catalogue.writing() as db:
-            # Nobody else can commit now: what is neither held nor claimed is ours.
-            changes = self._take()
-            try:
-                lost = self.catalogue.write(db, changes)
-                seen: dict[claims.Holder, bool] = {}
-                for asked in batch:
-                    with self._lock:
-                        known = self._of(asked.version)
-                        self._refresh(known)
-                        held = [part for one in asked.wanted for part in known.extents.held(*one)]
-                    now = time.time()
-                    theirs = []
-                    for one in self.catalogue.claims(db, asked.version.id, here):
-                        if claims.alive(one, now, seen):
-                            theirs.append(one)
-                        else:
-                            db.execute("DELETE FROM claims WHERE id=?", (one.id,))
-                    mine, others, waiting = claims.divide(asked.wanted, held, theirs)
-                    ids = self.catalogue.add_claims(db, asked.version.id, mine, here)
-                    answers.append(Claims(mine, others, ids, waiting))
-            except BaseException:
-                self._give_back(changes)
-                raise
-        self._recorded(changes, lost)
-        return answers
-
-    def _give_up(self, asked: _Asked) -> None:
-        """Nobody waits any more: what another thread claims for it, or has claimed, ends."""
-        with self._lock:
-            asked.given_up = True
-            if asked in self._asked:
-                self._asked.remove(asked)
-            if asked.answer is not None:
-                self.release(asked.answer.ids)
+            known = self._of(version)
+            if known.others != stamp:
+                self._refresh(known)
+                known.others = stamp
+            return [part for one in wanted for part in known.extents.held(*one)]
 
     def release(self, ids: list[int]) -> None:
         """End claims when the next changes are recorded."""
@@ -308,7 +223,7 @@ class Index:
         with self.catalogue.reading() as db:
             return not any(
                 one.id in waiting and claims.alive(one, now, seen)
-                for one in self.catalogue.claims(db, version.id, claims.here())
+                for one in self.catalogue.claims(db, claims.here()).get(version.id, [])
             )
 
     # --- fork -------------------------------------------------------------------
@@ -324,8 +239,7 @@ class Index:
         if in_child:
             self._pending = Pending()
             self._claims.clear()
-            self._asked.clear()
-            self._claiming = threading.Lock()
+            self._desk.forget()
         self.catalogue.after_fork()
         self._lock.release()
         self.catalogue.write_lock.release()

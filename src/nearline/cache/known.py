@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nearline.cache.database import Stamp
 from nearline.cache.extents import Extents
 from nearline.cache.pieces import Piece, seed
 from nearline.cache.rows import Stored
@@ -23,20 +24,37 @@ class Known:
         By name.
     last_row : int
         Newest row of the catalogue that was taken over.
-    stamp : (int, int, int)
+    stamp : Stamp
         State of the catalogue when that happened.
+    others : Stamp or None
+        State of what others recorded when a claim last took it over.
     """
 
-    __slots__ = ("_kept", "_seeds", "artefacts", "extents", "last_row", "stamp", "version")
+    __slots__ = (
+        "_kept",
+        "_seeds",
+        "artefacts",
+        "extents",
+        "last_row",
+        "others",
+        "stamp",
+        "version",
+    )
 
     def __init__(self, version: Version) -> None:
         self.version = version
         self.extents: Extents[Piece] = Extents()
         self.artefacts: dict[str, Piece] = {}
         self.last_row = 0
-        self.stamp = (-1, -1, -1)
+        self.stamp: Stamp = (-1, -1, -1)
+        self.others: Stamp | None = None
         self._kept: set[str] = set()
         self._seeds: dict[str, int] = {}
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the catalogue has been asked, and nothing was found wrong since."""
+        return self.stamp[1:] != (-1, -1)
 
     def seed(self, name: str) -> int:
         """Return what the checksums of this version's bytes, or of an artefact, begin with."""
@@ -70,6 +88,7 @@ class Known:
     def discard(self, piece: Piece) -> None:
         """Remove a piece, and look for another one when it is wanted again."""
         self.stamp = (self.stamp[0], -1, -1)
+        self.others = None
         # The other one's row may have been read, and left out for the sake of this piece.
         self.last_row = 0
         if not piece.name:

@@ -81,7 +81,7 @@ class MemoryStore:
                 self._latest.popitem(last=False)
             return one
 
-    def held(self, version: Version, wanted: ByteRange) -> list[ByteRange]:
+    def held(self, version: Version, wanted: ByteRange, *, fresh: bool = True) -> list[ByteRange]:  # noqa: ARG002
         """Return which of the wanted bytes are here: merged, clipped, sorted."""
         with self._lock:
             extents = self._extents.get(version.id)

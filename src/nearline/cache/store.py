@@ -51,8 +51,12 @@ class Store(Protocol):
         """
         ...
 
-    def held(self, version: Version, wanted: ByteRange) -> list[ByteRange]:
-        """Return which of the wanted bytes are here: merged, clipped, sorted."""
+    def held(self, version: Version, wanted: ByteRange, *, fresh: bool = True) -> list[ByteRange]:
+        """Return which of the wanted bytes are here: merged, clipped, sorted.
+
+        Not `fresh`: without those that another process recorded a moment ago, which cost a look
+        at the disk, and which a claim finds as well.
+        """
         ...
 
     def get(self, version: Version, wanted: ByteRange) -> bytes | memoryview | None:

@@ -191,7 +191,8 @@ class _Batch:
         span = ByteRange(
             min(ranges[i].start for i in self.pending), max(ranges[i].stop for i in self.pending)
         )
-        held = self._version.held(span)
+        # What others keep meanwhile is found when the rest is claimed.
+        held = self._version.held(span, fresh=not self._patient)
         starts = [one.start for one in held]
         for index in list(self.pending):
             unfilled = [ranges[index]]

@@ -125,12 +125,12 @@ class ObjectVersion:
         count("cached_bytes", wanted.length)
         return memoryview(found).toreadonly()
 
-    def held(self, span: ByteRange) -> list[ByteRange]:
-        """Return which parts of a span `get` can bring."""
+    def held(self, span: ByteRange, *, fresh: bool = True) -> list[ByteRange]:
+        """Return which parts of a span `get` can bring; `fresh` as in `Store.held`."""
         found: list[ByteRange] = []
         if self._place is not None and not self.source.in_place:
             store, version = self._place
-            found = store.held(version, span)
+            found = store.held(version, span, fresh=fresh)
         if self.under_way.memory.size:
             with engine().lock:
                 found = merge([*found, *self.under_way.memory.held(span)])

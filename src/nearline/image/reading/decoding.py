@@ -62,19 +62,12 @@ class _Crew:
             self._send_worker()
 
     def finish(self) -> None:
-        """Wait until every item is done; those that no worker has begun are done here."""
-        # Where many threads read a few frames each, the workers are busy with those of others.
-        while (item := self._next()) is not None:
-            self._work(item)
+        """Wait until every item is done."""
+        # It is left to the workers: more threads than processors would wait for the interpreter.
         with self._changed:
             while self._busy and self._fault is None:
                 self._changed.wait()
             self._raise_fault()
-
-    def _next(self) -> Any:
-        with self._changed:
-            self._raise_fault()
-            return self._waiting.popleft() if self._waiting else None
 
     def give_up(self) -> None:
         """Drop what waits; what is under way ends by itself."""
