@@ -138,9 +138,12 @@ def test_every_refusal_becomes_one_sentence_with_the_name(status, body, pinned):
 
 @given(st.text(string.ascii_letters + string.digits + "/+=", min_size=6, max_size=30))
 def test_secrets_that_a_server_repeats_are_cut_out(secret):
-    assume(secret.lower() not in "accessdenied: not permitted with")
-    body = f"<Code>AccessDenied</Code><Message>Not permitted with {secret}</Message>".encode()
-    error = refused(Asked("u", 0, 1), Refusal(403, {}, body), secrets=[secret])
+    def told(given):
+        body = f"<Code>AccessDenied</Code><Message>Not permitted with {given}</Message>".encode()
+        return refused(Asked("u", 0, 1), Refusal(403, {}, body), secrets=[given])
+
+    assume(secret.lower() not in str(told("another secret")).lower())  # by chance
+    error = told(secret)
     assert isinstance(error, AccessDenied)
     assert secret not in str(error)
     assert "Not permitted" in str(error)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nearline.cache import maintenance
+from nearline.cache.store import flush_stores
 from nearline.cli.output import JsonOption, bytes_text, print_json, print_table
 from nearline.errors import InvalidOption, UnsupportedUrl
 from nearline.fetch.keeper import keeper
@@ -28,6 +29,7 @@ FolderOption = Annotated[
 def _folder(given: Path | None) -> Path:
     # What this process read may still be on its way into the folder.
     keeper().drain()
+    flush_stores()
     return given or current().cache_folder
 
 
