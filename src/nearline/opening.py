@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nearline.errors import InvalidDicom, MissingExtra, NearlineError
+from nearline.errors import MissingExtra, NearlineError
 from nearline.fetch.at_hand import AtHand, NotAtHand
 from nearline.fetch.file import RemoteFile
 from nearline.fetch.member import is_member, open_member
@@ -121,14 +121,10 @@ def as_highdicom(reader: Reader, module: str, function: str, **options: Any) -> 
             f"to_highdicom needs highdicom, which cannot be imported ({error}): "
             "pip install highdicom"
         ) from None
-    try:
+    from nearline.dicom.damage import damage_told
+
+    with damage_told(f"{reader.url} cannot be read by {module}.{function}"):
         return read(open(reader), **options)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        if isinstance(error, NearlineError):
-            raise
-        raise InvalidDicom(
-            f"{reader.url} cannot be read by {module}.{function}, which says: {error}"
-        ) from error
 
 
 def _hints_of(reader: Reader) -> FrameHints | None:

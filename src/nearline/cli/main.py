@@ -57,8 +57,6 @@ def run() -> None:
         app()
     except NearlineError as error:
         sys.exit(f"nearline: {error}")
-    except NotImplementedError as error:
-        sys.exit(f"nearline: {error}")
     except BrokenPipeError:
         # The reader of our output has gone (as `head` does); nothing is left to say.
         sys.stderr.close()

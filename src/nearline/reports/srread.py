@@ -5,10 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from pydicom.errors import BytesLengthException
-
+from nearline.dicom.damage import damage_told
 from nearline.dicom.header_reading import read_header
-from nearline.errors import InvalidDicom, WrongKind
+from nearline.errors import WrongKind
 from nearline.opening import open_reader
 
 if TYPE_CHECKING:
@@ -23,18 +22,6 @@ _CLASSES = {
     "1.2.840.10008.5.1.4.1.1.88.33": "ComprehensiveSR",
     "1.2.840.10008.5.1.4.1.1.88.34": "Comprehensive3DSR",
 }
-
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    BytesLengthException,
-)
-"""What pydicom and highdicom raise where elements are not what they should be."""
 
 
 def srread(
@@ -76,10 +63,8 @@ def srread(
         )
     from highdicom import sr
 
-    try:
+    with damage_told(
+        f"{reader.url} cannot be read by highdicom as {_CLASSES[sop_class]}, only as it is by "
+        "nearline.dcmread"
+    ):
         return sr.srread(BytesIO(reader.read(0, reader.size)))
-    except _DAMAGE as error:
-        raise InvalidDicom(
-            f"{reader.url} is damaged or was written wrongly: highdicom cannot read it as "
-            f"{_CLASSES[sop_class]} ({type(error).__name__}). nearline.dcmread reads it as it is."
-        ) from None  # what they say may quote the report
