@@ -1,9 +1,8 @@
 """One process that reads at random and holds every result against the truth.
 
 ``python worker.py <json>`` prints lines of JSON with what it did since the one before. A result
-that
-is right for no version of its object, a mixture of versions, or an error that is none of ours is a
-wrong result.
+that is right for no version of its object, a mixture of versions, or an error that is none of ours
+is a wrong result; so is an operation that hangs or goes in circles.
 """
 
 from __future__ import annotations
@@ -40,6 +39,9 @@ TELL = 250
 
 PATIENCE_S = 120.0
 """An operation that takes longer hangs."""
+
+WORK_S = 5.0
+"""An operation that takes more processor time goes in circles, even if it comes out of them."""
 
 EXPECTED = (nl.Unavailable, nl.ObjectChanged)
 """What an origin at fault may lead to."""
@@ -101,12 +103,15 @@ class Worker:
             if number % TELL == 0:
                 self.tell()
             faulthandler.dump_traceback_later(PATIENCE_S, exit=True)
+            before = time.process_time()
             try:
                 self._step()
             except EXPECTED as error:
                 self.done[type(error).__name__] += 1
             except Exception as error:  # noqa: BLE001 - whatever else comes is what we look for
                 self.wrong.append(f"{type(error).__name__}: {error}"[:300])
+            if (spent := time.process_time() - before) > WORK_S:
+                self.wrong.append(f"An operation took {spent:.0f} s of processor time")
         faulthandler.cancel_dump_traceback_later()
         self.tell()
 
