@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import random
+import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from pydicom.data import get_testdata_file
 
 from fetch.conftest import CONTENT, Open
 from fetch.sources import MemorySource
+from nearline.fetch.engine import engine
 from nearline.fetch.file import RemoteFile
 from nearline.fetch.reader import Reader
 from nearline.settings import Settings
@@ -179,3 +181,19 @@ def test_wrapped_in_a_buffered_reader_it_still_works(open_reader: Open) -> None:
     with io.BufferedReader(RemoteFile(open_reader())) as file:  # type: ignore[arg-type]
         file.seek(1_000_000)
         assert file.read(10) == CONTENT[1_000_000:1_000_010]
+
+
+def test_file_is_collected_amid_the_work_of_the_engine(open_reader: Open) -> None:
+    file = RemoteFile(open_reader())
+    file.read(10)
+
+    def collected() -> None:
+        # The garbage collector comes at any allocation, in whichever thread that is.
+        with engine().lock:
+            file.close()
+
+    thread = threading.Thread(target=collected, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert file.closed

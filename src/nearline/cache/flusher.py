@@ -25,7 +25,7 @@ class Flusher:
 
     def __init__(self, work: Callable[[], bool]) -> None:
         self._work = work
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may wake it within
         self._event = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -67,6 +67,6 @@ class Flusher:
 
     def forget(self) -> None:
         """Start anew in a forked child, which has no such thread."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._event = threading.Event()
         self._thread = None

@@ -77,12 +77,13 @@ class Engine:
 
     Attributes
     ----------
-    lock : threading.Lock
-        Guards everything that callers and workers share, lanes and jobs included.
+    lock : threading.RLock
+        Guards everything that callers and workers share, lanes and jobs included. The
+        garbage collector may close a file within any block that holds it.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.bytes_held = 0
         self._work = threading.Condition(self.lock)
         self._lanes: deque[Lane] = deque()
