@@ -64,7 +64,7 @@ def srread(
     from highdicom import sr
 
     with damage_told(
-        f"{reader.url} cannot be read by highdicom as {_CLASSES[sop_class]}, only as it is by "
-        "nearline.dcmread"
+        f"{reader.url} can be read by nearline.dcmread, but highdicom cannot read it as "
+        f"{_CLASSES[sop_class]}"
     ):
         return sr.srread(BytesIO(reader.read(0, reader.size)))
