@@ -9,7 +9,10 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,18 +138,24 @@ def test_what_was_given_up_holds_no_other_process_up(
     assert done.stdout == "ready\n" + b"".join(EXPECTED).hex()
 
 
+@contextmanager
+def fetching(server: RangeServer, cache: Path, starts: str, requests: int) -> Iterator[Any]:
+    """Give another process whose requests, all of them sent, get no answer."""
+    with started([sys.executable, "-c", READ, server.url("/a"), str(cache)]) as child:
+        server.clear_log()
+        server.misbehave("/a", faults.stall())
+        tell(child, starts)
+        while len(server.requests) < requests:
+            time.sleep(0.01)
+        server.behave()
+        yield child
+
+
 def test_process_that_dies_while_it_fetches_holds_nobody_up(
     server: RangeServer, open_reader: Open, tmp_path: Path
 ) -> None:
     reader = open_reader()
-    command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
-    with started(command) as child:
-        server.clear_log()
-        server.misbehave("/a", faults.stall())
-        tell(child, GO)
-        while len(server.requests) < len(RANGES):
-            time.sleep(0.01)
-        server.behave()
+    with fetching(server, tmp_path / "cache", GO, len(RANGES)) as child:
         threading.Timer(1.0, child.kill).start()
         assert [bytes(view) for view in reader.read_many(RANGES)] == EXPECTED
 
@@ -155,14 +164,7 @@ def test_gap_that_another_process_is_fetching_is_fetched_across(
     server: RangeServer, open_reader: Open, tmp_path: Path
 ) -> None:
     reader = open_reader()
-    command = [sys.executable, "-c", READ, server.url("/a"), str(tmp_path / "cache")]
-    with started(command) as child:
-        server.clear_log()
-        server.misbehave("/a", faults.stall())
-        tell(child, "1010000\n")
-        while not server.requests:
-            time.sleep(0.01)
-        server.behave()
+    with fetching(server, tmp_path / "cache", "1010000\n", 1) as child:
         around = [ByteRange(950_000, 1_010_000), ByteRange(1_020_000, 1_080_000)]
         found = reader.read_many(around)
         assert [bytes(view) for view in found] == [CONTENT[a:b] for a, b in around]

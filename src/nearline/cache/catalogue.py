@@ -27,6 +27,14 @@ def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     return (rows[at : at + _ROWS] for at in range(0, len(rows), _ROWS))
 
 
+def _insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> int:
+    """Insert rows by one statement; return the id of the last."""
+    marks = f"({', '.join('?' * len(rows[0]))})"
+    values = ", ".join([marks] * len(rows))
+    done = db.execute(f"INSERT {into} VALUES {values}", [one for row in rows for one in row])  # noqa: S608
+    return done.lastrowid or 0
+
+
 class Catalogue(Database):
     """Versions, packs, pieces and claims, as the processes of one user recorded them."""
 
@@ -122,13 +130,11 @@ class Catalogue(Database):
             (v.id, p.name, p.start, p.length, p.pack, p.position, p.checksum, p.used)
             for v, p in last.values()
         ]
+        into = (
+            "OR IGNORE INTO pieces (version, name, start, length, pack, position, checksum, used)"
+        )
         for some in _portions(rows):
-            values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))
-            db.execute(
-                "INSERT OR IGNORE INTO pieces (version, name, start, length, pack, position, "  # noqa: S608
-                f"checksum, used) VALUES {values}",
-                [value for row in some for value in row],
-            )
+            _insert(db, into, some)
         ends: dict[int, int] = {}
         for _, piece in fresh:
             end = piece.position + piece.length
@@ -197,16 +203,11 @@ class Catalogue(Database):
         until = time.time() + LEASE
         told = holder.host, holder.pid, holder.started
         rows = [(version, *span, *told, until) for version, span in wanted]
+        into = "INTO claims (version, start, stop, host, pid, started, lease)"
         ids: list[int] = []
         for some in _portions(rows):
-            values = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(some))
-            done = db.execute(
-                "INSERT INTO claims (version, start, stop, host, pid, started, lease) "  # noqa: S608
-                f"VALUES {values}",
-                [value for row in some for value in row],
-            )
             # Nobody else adds any within the transaction.
-            last = done.lastrowid or 0
+            last = _insert(db, into, some)
             ids += range(last + 1 - len(some), last + 1)
         return ids
 
